@@ -1,0 +1,115 @@
+"""What happens while goldsmith works, told once, to whoever listens.
+
+Rooms that work know no terminal: they open tasks and pass on what guests print. A listener (the
+terminal, JSON lines, a file) gets each event as it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import msgspec
+
+from . import clock
+
+Stream = Literal["stdout", "stderr"]
+
+
+class TaskStarted(msgspec.Struct, frozen=True, tag="started", tag_field="event"):
+    """A piece of work that people wait for has begun. `depth` is 0 for the outermost."""
+
+    name: str
+    depth: int
+    at: str
+    fields: dict[str, Any]
+
+
+class TaskEnded(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
+    """It is over. `status` is ok, failed or cancelled; `note` what it wants to be remembered for."""
+
+    name: str
+    depth: int
+    at: str
+    seconds: float
+    status: str
+    note: str
+    fields: dict[str, Any]
+
+
+class Message(msgspec.Struct, frozen=True, tag="message", tag_field="event"):
+    """One line for people. `level` is info or warning."""
+
+    text: str
+    level: str
+    at: str
+
+
+class Output(msgspec.Struct, frozen=True, tag="output", tag_field="event"):
+    """One line that a step printed, without its newline."""
+
+    text: str
+    stream: Stream
+    at: str
+
+
+Event = TaskStarted | TaskEnded | Message | Output
+Listener = Callable[[Event], None]
+
+
+class Task:
+    """A running task; `note` says what its end line shows beside the time."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def note(self, text: str) -> None:
+        self.text = text
+
+
+class Log:
+    """Tells events to its listeners. Not safe for several threads: each build has its own."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = list(listeners)
+        self._depth = 0
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    @contextmanager
+    def task(self, name: str, **fields: Any) -> Iterator[Task]:
+        """Time a piece of work; whatever leaves the block decides the status."""
+        task = Task()
+        start = clock.monotonic()
+        self._tell(TaskStarted(name, self._depth, _now(), fields))
+        self._depth += 1
+        status = "failed"
+        try:
+            yield task
+            status = "ok"
+        except (KeyboardInterrupt, SystemExit):
+            status = "cancelled"
+            raise
+        finally:
+            self._depth -= 1
+            seconds = clock.monotonic() - start
+            self._tell(TaskEnded(name, self._depth, _now(), round(seconds, 3), status, task.text, fields))
+
+    def info(self, text: str) -> None:
+        self._tell(Message(text, "info", _now()))
+
+    def warning(self, text: str) -> None:
+        self._tell(Message(text, "warning", _now()))
+
+    def output(self, stream: Stream, line: str) -> None:
+        self._tell(Output(line, stream, _now()))
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _now() -> str:
+    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
