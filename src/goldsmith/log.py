@@ -75,8 +75,14 @@ class Log:
         self._listeners = list(listeners)
         self._depth = 0
 
-    def listen(self, listener: Listener) -> None:
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """One more listener, for the time of the block."""
         self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     @contextmanager
     def task(self, name: str, **fields: Any) -> Iterator[Task]:

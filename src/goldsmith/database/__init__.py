@@ -1,0 +1,1 @@
+"""The database: its engine and transactions, and the migrations that bring its file up to date."""

@@ -1,0 +1,1 @@
+"""Running machines that steps act on: QEMU, the agent in it, its network, its kernel."""

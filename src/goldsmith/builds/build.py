@@ -1,0 +1,160 @@
+"""`goldsmith build`: all stages of one recipe in this process, without queue or server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from ..catalog import builds, images
+from ..catalog.builds import Build
+from ..catalog.description import Description, StepRecord
+from ..catalog.images import Image, ImageFile, NewImage
+from ..database.engine import reading, transaction
+from ..disks.formats import Written
+from ..documents.plan import assign
+from ..documents.recipe import Format, Loaded
+from ..errors import GoldsmithError, NotFound, TestFailed
+from ..guests.runs import run_folder
+from ..log import Log
+from ..steps.report import Report
+from . import build_log, imports, machines, stages
+from .home import Home
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`paths` are the image's files by format."""
+
+    build: Build
+    image: Image
+    paths: dict[Format, Path]
+
+
+def with_settings(loaded: Loaded, settings: Mapping[str, str]) -> Loaded:
+    """The recipe with the values of `--set`. Raises Invalid: nothing declares one."""
+    together = assign((*loaded.components, *loaded.tests), settings)
+    count = len(loaded.components)
+    return replace(loaded, components=together[:count], tests=together[count:])
+
+
+def build(home: Home, loaded: Loaded, log: Log) -> Outcome:
+    """Build, write and test an image.
+
+    Raises Invalid, NotFound, HostLack before anything boots; StepFailed, GuestFailed: there is no
+    image; TestFailed: the image was kept, in state failed.
+    """
+    recipe = loaded.recipe
+    building, testing = stages.plans(loaded)
+    base = base_image(home, recipe.base, recipe.where("base"), log)
+    with transaction(home.engine) as tx:
+        record = builds.create_build(tx, recipe.name, recipe.version, base.id)
+    variables = {"IMAGE_VERSION": recipe.version, "IMAGE_BUILD_VERSION": "1", "IMAGE_PIPELINE_ARN": ""}
+    try:
+        with build_log.listening(home, record.id, log), run_folder(home.settings) as folder:
+            hardware = machines.of_recipe(home.settings, log, recipe)
+            job = stages.Job(home, log, loaded, base, hardware, folder, building, testing, variables)
+            return _run(job, record)
+    except BaseException as error:
+        _end_badly(home, record.id, error)
+        raise
+
+
+def base_image(home: Home, reference: str, where: str, log: Log) -> Image:
+    """The image that a reference names: one of the catalog, or a file, which is then imported.
+
+    Raises NotFound, Conflict, Invalid.
+    """
+    if reference.startswith(("/", "./", "../")):
+        return imports.import_image(home, Path(reference), log)
+    try:
+        with reading(home.engine) as tx:
+            return images.get_usable_image(tx, reference)
+    except NotFound as error:
+        at = f"{where}: " if where else ""
+        raise NotFound(f"{at}{error.message}", hint=error.hint, code="unknown-base") from None
+
+
+def _run(job: stages.Job, record: Build) -> Outcome:
+    home, recipe, log = job.home, job.recipe, job.log
+    stages.check(job)
+    _status(home, record.id, "preparing")
+    disk, known = stages.prepare(job)
+    _status(home, record.id, "building")
+    made = stages.build(job, disk, known)
+    new = NewImage(
+        name=recipe.name,
+        version=recipe.version,
+        origin="build",
+        architecture=job.base.architecture,
+        boot_modes=job.base.boot_modes,
+        family=recipe.family,
+        parent_id=job.base.id,
+        recipe_name=recipe.name,
+        recipe_version=recipe.version,
+    )
+    with transaction(home.engine) as tx:
+        image = images.create_image(tx, new)
+        builds.set_image(tx, record.id, image.id)
+        builds.record_steps(tx, record.id, _records(made))
+    written = stages.write(job, disk, known, image.id)
+    file = _file(written[0], job.size)
+    description = Description(steps=_records(made))
+    _status(home, record.id, "testing")
+    try:
+        with log.task("test the image"):
+            tested = stages.test(job, written[0].path, known, file.digest)
+    except TestFailed as error:
+        with transaction(home.engine) as tx:
+            images.mark_failed(tx, image.id, error.message.splitlines()[0], file, description)
+        raise
+    description = replace(description, tests=_records(tested))
+    with transaction(home.engine) as tx:
+        image = images.mark_available(tx, image.id, file, description)
+        record = builds.end_build(tx, record.id, "available")
+    return Outcome(record, image, {each.format: each.path for each in written})
+
+
+def _file(written: Written, virtual_size: int) -> ImageFile:
+    return ImageFile(f"images/{written.path.name}", written.format, written.size, virtual_size, written.digest)
+
+
+def _records(report: Report) -> tuple[StepRecord, ...]:
+    outcomes = {"success": "succeeded", "failed": "failed", "ignored": "failed", "skipped": "skipped"}
+    return tuple(
+        StepRecord(
+            component=step.component,
+            phase=step.phase,
+            step=step.step,
+            action=step.action,
+            outcome=outcomes[step.status],  # type: ignore[arg-type]
+            seconds=step.seconds,
+            exit_code=step.exit_code,
+            message=step.failure.message if step.failure else "",
+        )
+        for step in report.steps
+    )
+
+
+def _status(home: Home, build_id: str, status: builds.Status) -> None:
+    with transaction(home.engine) as tx:
+        builds.set_status(tx, build_id, status)
+
+
+def _end_badly(home: Home, build_id: str, error: BaseException) -> None:
+    """Record why, and take away what an image that never came to be has left."""
+    status: builds.Status = "failed"
+    if isinstance(error, TestFailed):
+        status = "test_failed"
+    elif isinstance(error, KeyboardInterrupt):
+        status = "cancelled"
+    told = error if isinstance(error, GoldsmithError) else None
+    with transaction(home.engine) as tx:
+        record = builds.end_build(tx, build_id, status, told)
+        image = images.get_image(tx, record.image_id) if record.image_id else None
+        if image is not None and image.state == "creating":
+            images.mark_failed(tx, image.id, told.message if told else f"the build was {status}")
+            for left in home.settings.images.glob(f"*{image.id}.*"):
+                left.unlink()

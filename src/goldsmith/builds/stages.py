@@ -1,0 +1,155 @@
+"""The stages of a build: prepare, build, write, test. Each says what it needs and what it hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..catalog.images import Image
+from ..disks import files, formats, overlay
+from ..disks.chain import Chain
+from ..documents.document import BUILD_PHASES, TEST_PHASES
+from ..documents.plan import Plan, make_plan
+from ..documents.recipe import Format, Loaded, Recipe
+from ..errors import GuestFailed, HostLack, Invalid, TestFailed
+from ..guests import firmware
+from ..guests.inspection import Inspection, inspect
+from ..guests.machine import Hardware
+from ..guests.vm import System, Vm
+from ..log import Log
+from ..steps.report import Report
+from ..steps.run import Surroundings, run_plan
+from . import cleanup, systems
+from .home import Home
+from .systems import Known
+
+
+@dataclass(frozen=True)
+class Job:
+    """One build: what to do, on what, with which machine, and the folder for its files."""
+
+    home: Home
+    log: Log
+    loaded: Loaded
+    base: Image
+    hardware: Hardware
+    folder: Path
+    build: Plan
+    tests: Plan
+    variables: dict[str, str]
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.loaded.recipe
+
+    @property
+    def size(self) -> int:
+        """Of the image's disk, in bytes."""
+        assert self.base.file is not None
+        return self.recipe.disk_size or self.base.file.virtual_size
+
+
+def plans(loaded: Loaded) -> tuple[Plan, Plan]:
+    """What builds, and what tests: test phases of the components run before `tests`. Raises Invalid."""
+    building = [each for each in loaded.components if any(map(each.document.phase, BUILD_PHASES))]
+    testing = [each for each in (*loaded.components, *loaded.tests) if any(map(each.document.phase, TEST_PHASES))]
+    return make_plan(building, BUILD_PHASES), make_plan(testing, TEST_PHASES)
+
+
+def check(job: Job) -> None:
+    """Refuse what cannot end well, before anything boots. Raises Invalid, HostLack."""
+    assert job.base.file is not None
+    formats.check_size(job.base.file.virtual_size, job.size, job.recipe.where("disk.size"))
+    if job.recipe.boot == "uefi":
+        firmware.find()
+    # The overlay grows by what steps write and the image is written beside it; what that comes to
+    # nobody knows, but less than the base's own size is not worth a start.
+    files.need(job.home.settings.images, job.base.file.size + (1 << 30))
+
+
+def prepare(job: Job) -> tuple[Chain, Known]:
+    """A disk of the wanted size to build on, and what is known of the base's system."""
+    known = systems.of_image(job.home, job.base, job.folder, job.log)
+    disk = overlay.over(job.home.disk(job.base), job.folder / "disk.qcow2", job.size)
+    assert job.base.file is not None
+    if job.size > job.base.file.virtual_size:
+        with job.log.task("grow the disk", to=f"{job.size / 2**30:g} GiB"):
+            with inspect(job.home.settings, job.log, job.folder / "grow", disk) as inspection:
+                inspection.grow(inspection.find_root())
+    return disk, known
+
+
+def build(job: Job, disk: Chain, known: Known) -> Report:
+    """Run the build and validate phases in a vm, and power it off. Raises StepFailed, GuestFailed."""
+    system = System(known.facts.root, known.boot)
+    with Vm(job.log, job.folder / "build", disk, system, job.hardware) as vm:
+        report = run_plan(job.build, vm, job.log, _surroundings(job, "BUILDING"))
+        if (error := report.error()) is not None:
+            raise error
+        vm.power_off()
+    return report
+
+
+def write(job: Job, disk: Chain, known: Known, image_id: str) -> list[formats.Written]:
+    """Clean the disk and write it in each format. What stands first is the image itself, a qcow2."""
+    with inspect(job.home.settings, job.log, job.folder / "clean", disk) as inspection:
+        inspection.find_root()
+        cleanup.clean(inspection, job.recipe.keep, known.facts.resolv_conf, job.log)
+    written = []
+    wanted: list[Format] = ["qcow2", *(each for each in job.recipe.formats if each != "qcow2")]
+    for kind in wanted:
+        with job.log.task("write the image", format=kind) as task:
+            path = job.home.settings.images / f"{image_id}.{kind}"
+            written.append(formats.write(disk, path, kind))
+            task.note(f"{written[-1].size / 2**20:.0f} MiB")
+    for what in ("kernel", "initrd"):
+        beside = job.home.beside(job.base.id, what)
+        if beside.exists():
+            files.share(beside, job.home.beside(image_id, what))
+    return written
+
+
+def test(job: Job, image: Path, known: Known, digest: str) -> Report:
+    """Boot the image as it is, from a throw-away overlay, and run the tests.
+
+    By its firmware and its own boot loader; `test: direct` in the recipe boots its kernel instead.
+    Raises TestFailed: it does not boot, a test says no, or the image's file changed meanwhile.
+    """
+    try:
+        report = _test(job, Chain((image,)), known)
+    except GuestFailed as error:
+        no_loader = known.facts.root.partition is None and job.recipe.test == "firmware"
+        hint = "a disk without a boot loader can be tested by its kernel: `test: direct`" if no_loader else error.hint
+        raise TestFailed("\n".join([error.message, *error.last_lines]), hint=hint, code=error.code) from error
+    if files.digest(image) != digest:
+        raise TestFailed("the image's file changed while it was tested", code="image-changed")
+    if (failure := report.error()) is not None:
+        lines = [failure.message, *failure.last_lines]
+        raise TestFailed("\n".join(lines), hint=failure.hint, code="test-failed") from failure
+    return report
+
+
+def _test(job: Job, image: Chain, known: Known) -> Report:
+    disk = overlay.over(image, job.folder / "test.qcow2", job.size)
+    root = known.facts.root
+    if job.recipe.test == "direct":
+        system = System(root, known.boot)
+    else:
+        if root.init not in ("systemd", "openrc"):
+            raise HostLack("an image without systemd or OpenRC can only be tested by its kernel", hint="`test: direct`")
+        with inspect(job.home.settings, job.log, job.folder / "arm", disk) as inspection:
+            root = _arm(inspection)
+        system = System(root, None, job.recipe.boot)
+    with Vm(job.log, job.folder / "test", disk, system, job.hardware) as vm:
+        return run_plan(job.tests, vm, job.log, _surroundings(job, "TESTING"))
+
+
+def _arm(inspection: Inspection) -> systems.Root:
+    root = inspection.find_root()
+    inspection.install_agent(root)
+    return root
+
+
+def _surroundings(job: Job, phase: str) -> Surroundings:
+    return Surroundings(build_variables={**job.variables, "IMAGE_PHASE": phase})

@@ -1,0 +1,25 @@
+"""What is told of an image and of a build beside their plain facts. Kept as JSON."""
+
+from typing import Literal
+
+import msgspec
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """How one step of a document went. `exit_code` is None where no program ran."""
+
+    component: str
+    phase: str
+    step: str
+    action: str
+    outcome: Literal["succeeded", "failed", "skipped", "cancelled"]
+    seconds: float
+    exit_code: int | None = None
+    message: str = ""
+
+
+class Description(msgspec.Struct, frozen=True):
+    """`steps` made the image; `tests` ran in a machine that was booted from it."""
+
+    steps: tuple[StepRecord, ...] = ()
+    tests: tuple[StepRecord, ...] = ()

@@ -1,0 +1,212 @@
+"""Speaking with the agent in a guest: requests, their output, and the watch for silence."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .. import clock
+from ..documents.guest import OnOutput, Result
+from ..errors import GuestFailed
+
+#: agent.h has the same; another one does not speak with us.
+VERSION = "1"
+
+#: Seconds without a frame until the agent is asked whether it is there, and until it is given up.
+#: Under emulation on a busy host an agent may be slow to answer, but not this slow.
+PING_AFTER, SILENT_AFTER = 3.0, 45.0
+
+#: What is kept of one output stream; more is passed on and forgotten.
+KEPT = 16 << 20
+
+_HEADER = struct.Struct(">cII")
+_PIECE = 60_000
+
+
+@dataclass(frozen=True)
+class Hello:
+    version: str
+    uptime: float
+
+
+class Channel:
+    """One agent at the other end of `sock`.
+
+    `check` is called while waiting, at least twice a second, and whenever `alarm` (a file
+    descriptor) can be read: it raises when the machine below is in trouble.
+    """
+
+    def __init__(self, sock: socket.socket, check: Callable[[], None], alarm: int) -> None:
+        self._sock = sock
+        self._check = check
+        self._alarm = alarm
+        self._received = bytearray()
+        self._last = 0
+        self._heard = clock.monotonic()
+        self._asked = False
+
+    def hello(self, timeout: Callable[[], float]) -> Hello:
+        """Wait for the agent's first word. `timeout()` gives the seconds left, 0 or less for over."""
+        while True:
+            left = timeout()
+            if left <= 0:
+                raise GuestFailed("the guest's agent did not answer", code="boot-timeout")
+            frame = self._frame(min(left, 0.5))
+            if frame and frame[0] == b"h":
+                words = frame[2].decode(errors="replace").split("\0")
+                if words[0] != VERSION:
+                    raise GuestFailed(f"the guest's agent speaks version {words[0]}, goldsmith {VERSION}")
+                return Hello(words[0], float(words[1]))
+
+    def ask(self, verb: str, *words: str, root: str = "/", data: bytes | None = None) -> bytes:
+        """Let the agent do a verb of verbs.c and return its answer. Raises Refused with its reason."""
+        done = self.request(("+" if data is not None else "") + verb, words, root=root, data=data, kept=None)
+        if done.status:
+            raise Refused(done.stderr.decode(errors="replace").strip() or f"{verb}: status {done.status}")
+        return done.stdout
+
+    def request(
+        self,
+        verb: str,
+        words: Sequence[str],
+        *,
+        root: str = "/",
+        data: bytes | None = None,
+        output: OnOutput | None = None,
+        timeout: float | None = None,
+        kept: int | None = KEPT,
+    ) -> Result:
+        """Send a request and wait for its end. After `timeout` seconds its process group is killed."""
+        if any("\0" in word for word in words):
+            raise Refused("a NUL byte cannot stand in a word of a request")
+        number = self.send_request(verb, words, root=root)
+        if data is not None:
+            for at in range(0, len(data), _PIECE):
+                self._send(b"d", number, data[at : at + _PIECE])
+            self._send(b"e", number)
+        streams = {b"o": bytearray(), b"f": bytearray()}
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        timed_out = False
+        while True:
+            if deadline is not None and clock.monotonic() >= deadline:
+                self._send(b"k", number)
+                deadline, timed_out = None, True
+            kind, channel, payload = self.next_frame(deadline)
+            if channel != number:
+                continue
+            if kind == b"x":
+                status = int(payload)
+                return Result(status, bytes(streams[b"o"]), bytes(streams[b"f"]), timed_out)
+            if kind in streams:
+                stream = streams[kind]
+                stream += payload if kept is None else payload[: max(0, kept - len(stream))]
+                if output is not None:
+                    output("stdout" if kind == b"o" else "stderr", payload)
+
+    def send_request(self, verb: str, words: Sequence[str], *, root: str = "/") -> int:
+        """Start a request and return its channel; who needs more than `request` reads the frames."""
+        self._last += 1
+        self._send(b"q", self._last, "".join(f"{word}\0" for word in (root, verb, *words)).encode())
+        return self._last
+
+    def send_data(self, channel: int, data: bytes) -> None:
+        self._send(b"d", channel, data)
+
+    def send_size(self, channel: int, rows: int, columns: int) -> None:
+        self._send(b"w", channel, f"{rows}\0{columns}\0".encode())
+
+    def next_frame(self, deadline: float | None = None) -> tuple[bytes, int, bytes]:
+        """The next frame, or an empty one (type `-`) when the deadline has come."""
+        while True:
+            left = 0.5 if deadline is None else min(0.5, deadline - clock.monotonic())
+            frame = self._frame(max(0.0, left))
+            if frame is not None:
+                return frame
+            if deadline is not None and clock.monotonic() >= deadline:
+                return b"-", 0, b""
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def _send(self, kind: bytes, channel: int, payload: bytes = b"") -> None:
+        left = memoryview(_HEADER.pack(kind, channel, len(payload)) + payload)
+        waited = clock.monotonic()
+        while left:
+            try:
+                sent = self._sock.send(left, socket.MSG_DONTWAIT)
+                left, waited = left[sent:], clock.monotonic()
+            except BlockingIOError:
+                # The agent answers requests while it takes new ones: keep reading, or both wait.
+                self._check()
+                sock = self._sock.fileno()
+                ready, _, _ = select.select([sock, self._alarm], [sock], [], 0.5)
+                if sock in ready:
+                    self._receive()
+                if clock.monotonic() - waited > SILENT_AFTER:
+                    raise silent() from None
+            except OSError:
+                self._lost()
+
+    def _frame(self, timeout: float) -> tuple[bytes, int, bytes] | None:
+        """The next frame if one comes within `timeout` seconds; watches for silence meanwhile."""
+        frame = self._take()
+        if frame is not None:
+            return frame
+        self._check()
+        sock = self._sock.fileno()
+        ready, _, _ = select.select([sock, self._alarm], [], [], timeout)
+        if sock in ready:
+            self._receive()
+            return self._take()
+        self._check()
+        quiet = clock.monotonic() - self._heard
+        if self._last and quiet > SILENT_AFTER:
+            raise silent()
+        if self._last and quiet > PING_AFTER and not self._asked:
+            self._asked = True
+            self._send(b"p", 0)
+        return None
+
+    def _receive(self) -> None:
+        try:
+            piece = self._sock.recv(1 << 18)
+        except OSError:
+            piece = b""
+        if not piece:
+            self._lost()
+        self._received += piece
+        self._heard = clock.monotonic()
+        self._asked = False
+
+    def _take(self) -> tuple[bytes, int, bytes] | None:
+        if len(self._received) < _HEADER.size:
+            return None
+        kind, channel, length = _HEADER.unpack_from(self._received)
+        end = _HEADER.size + length
+        if len(self._received) < end:
+            return None
+        payload = bytes(self._received[_HEADER.size : end])
+        del self._received[:end]
+        return kind, channel, payload
+
+    def _lost(self) -> None:
+        self._check()
+        raise GuestFailed("the guest's machine is gone", code="guest-gone")
+
+
+class Refused(Exception):
+    """The agent could not do a verb; the text is its reason."""
+
+
+def silent() -> GuestFailed:
+    return GuestFailed(
+        f"the guest's agent has said nothing for {SILENT_AFTER:.0f} seconds",
+        hint="the guest hangs, or ran out of memory: give the recipe a machine with more memory",
+        code="agent-silent",
+    )

@@ -1,0 +1,288 @@
+"""One QEMU process: its command line, its monitor, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qemu.qmp import QMPClient, QMPError
+
+from .. import clock, programs
+from ..disks.chain import Chain
+from ..errors import GuestFailed, HostLack
+from . import firmware, loop, room
+from .accelerator import Accelerator
+
+SERIAL_TAIL = 20
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Boot a kernel that lies on the host."""
+
+    kernel: Path
+    initrd: Path
+    append: str
+
+
+@dataclass(frozen=True)
+class ByFirmware:
+    """Boot the disk as a machine of its own would: `bios` or `uefi`."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """`memory` is in MiB. `network`: room, plain (QEMU's own, not shielded from the host) or none."""
+
+    accelerator: Accelerator
+    memory: int = 1024
+    cpus: int = 2
+    network: str = "none"
+    forwards: tuple[tuple[int, int], ...] = ()  # TCP ports: on the host's loopback, in the guest
+
+
+class Machine:
+    """A running QEMU. `folder` is for its files: serial log, UEFI variables, its room."""
+
+    def __init__(self, folder: Path, disk: Chain, boot: Direct | ByFirmware, hardware: Hardware) -> None:
+        self.folder = folder
+        self.serial = folder / "serial"
+        self.agent, agent_end = socket.socketpair()
+        monitor, monitor_end = socket.socketpair()
+        self._alarm, self._ring = socket.socketpair()
+        self._events: list[dict[str, Any]] = []
+        self._client = QMPClient("goldsmith")
+        self._stderr = folder / "stderr"
+        command = _command(folder, disk, boot, hardware, agent_end.fileno(), monitor_end.fileno())
+        try:
+            self._process = loop.wait(self._start(command, monitor, (agent_end, monitor_end)), 60)
+        except BaseException:
+            for end in (self.agent, monitor):
+                end.close()
+            raise
+        finally:
+            agent_end.close()
+            monitor_end.close()
+
+    @property
+    def alarm(self) -> int:
+        """A file descriptor that can be read when something happened that `check` should see."""
+        return self._alarm.fileno()
+
+    def check(self) -> None:
+        """Raise what went wrong with the machine, if anything did."""
+        with contextlib.suppress(BlockingIOError):
+            self._alarm.recv(4096, socket.MSG_DONTWAIT)
+        for event in list(self._events):
+            data = event.get("data", {})
+            if event["event"] == "BLOCK_IO_ERROR":
+                raise self._disk_error(data)
+            if event["event"] == "GUEST_PANICKED":
+                raise self.failed("the guest's kernel panicked", "kernel-panic")
+        if self._process.poll() is None:
+            return
+        match self.how_it_ended():
+            case "guest-panic":
+                raise self.failed("the guest's kernel panicked", "kernel-panic")
+            case "guest-reset":
+                raise self.failed(
+                    "the guest restarted though no step asked for it",
+                    "unexpected-reboot",
+                    hint="a kernel panic looks the same; a step that wants a restart exits with 194 or"
+                    " uses the Reboot action",
+                )
+            case "guest-shutdown":
+                raise self.failed("the guest powered itself off", "unexpected-power-off")
+            case _:
+                tail = _tail(self._stderr)
+                raise GuestFailed(
+                    f"QEMU ended (exit {self._process.returncode})" + (": " + tail[-1] if tail else ""),
+                    last_lines=tail,
+                    code="qemu-ended",
+                )
+
+    def how_it_ended(self) -> str:
+        """The reason of QEMU's SHUTDOWN event: guest-reset, guest-shutdown, guest-panic, … or empty."""
+        for event in reversed(self._events):
+            if event["event"] == "SHUTDOWN":
+                return str(event["data"]["reason"])
+        return ""
+
+    def wait_end(self, timeout: float) -> str:
+        """Wait until the process is gone and return how it ended.
+
+        Only then are its disks free (case C74). Raises GuestFailed: it is still there.
+        """
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise self.failed(
+                f"the guest did not stop within {timeout:.0f} seconds", "stop-timeout"
+            ) from None
+        loop.wait(self._settle(), 10)
+        return self.how_it_ended()
+
+    def execute(self, command: str, **arguments: Any) -> Any:
+        """Run a QMP command. Raises GuestFailed."""
+        try:
+            return loop.wait(self._client.execute(command, arguments or None), 60)
+        except (QMPError, TimeoutError) as error:
+            raise GuestFailed(f"QEMU refused {command}: {error}", code="qemu-refused") from error
+
+    def failed(self, message: str, code: str, *, hint: str = "") -> GuestFailed:
+        """An error of this guest, with the end of its serial log."""
+        return GuestFailed(message, last_lines=self.last_lines(), hint=hint, code=code)
+
+    def last_lines(self) -> list[str]:
+        return _tail(self.serial)
+
+    def close(self) -> None:
+        """End it at once, if it still runs, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(Exception):
+            loop.wait(self._settle(), 10)
+        for end in (self.agent, self._alarm, self._ring):
+            end.close()
+
+    async def _start(
+        self, command: Sequence[str], monitor: socket.socket, ends: Sequence[socket.socket]
+    ) -> subprocess.Popen[bytes]:
+        with self._stderr.open("wb") as stderr:
+            # A session of its own: Ctrl-C is for goldsmith, which then stops its guests in order.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                pass_fds=[end.fileno() for end in ends],
+                start_new_session=True,
+            )
+        for end in ends:
+            end.close()
+        try:
+            await self._client.connect(monitor)
+        except QMPError as error:
+            process.kill()
+            process.wait()
+            tail = _tail(self._stderr)
+            raise GuestFailed(
+                "QEMU did not start" + (": " + tail[-1] if tail else ""), last_lines=tail, code="qemu-failed"
+            ) from error
+        self._watcher = asyncio.create_task(self._watch())
+        return process
+
+    async def _watch(self) -> None:
+        async for event in self._client.events:
+            self._events.append(dict(event))
+            with contextlib.suppress(OSError):
+                self._ring.send(b"!", socket.MSG_DONTWAIT)
+
+    async def _settle(self) -> None:
+        """Let the last events arrive, and end the watch."""
+        with contextlib.suppress(QMPError, EOFError, OSError):
+            await self._client.disconnect()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self._watcher.cancel()
+
+    def _disk_error(self, data: dict[str, Any]) -> HostLack | GuestFailed:
+        if data.get("nospace"):
+            return HostLack(
+                "the host's disk is full: the guest's disk could not grow",
+                hint="free disk space, or set GOLDSMITH_HOME to a larger disk",
+                code="disk-full",
+            )
+        return self.failed(
+            f"QEMU could not {data.get('operation')} the guest's disk: {data.get('reason')}", "disk-error"
+        )
+
+
+def _command(
+    folder: Path, disk: Chain, boot: Direct | ByFirmware, hardware: Hardware, agent: int, monitor: int
+) -> list[str]:
+    accel = "kvm" if hardware.accelerator == "kvm" else "tcg,thread=multi"
+    machine = "q35,graphics=off,usb=off,vmport=off"
+    blockdevs = disk.blockdevs("disk", throw_away=True)
+    boot_words: list[str]
+    if isinstance(boot, Direct):
+        boot_words = ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", boot.append]
+    else:
+        boot_words = []
+        if boot.kind == "uefi":
+            pair = firmware.find()
+            variables = folder / "uefi-variables"
+            if not variables.exists():
+                shutil.copyfile(pair.variables, variables)
+            machine += ",pflash0=uefi-code,pflash1=uefi-variables"
+            blockdevs += [
+                {"node-name": "uefi-code", "driver": "file", "filename": str(pair.code), "read-only": True},
+                {"node-name": "uefi-variables", "driver": "file", "filename": str(variables)},
+            ]
+    network: list[str] = []
+    if hardware.network != "none":
+        options = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{port}" for host, port in hardware.forwards)
+        network = [
+            *("-netdev", f"user,id=net,ipv6=off{options}"),
+            *("-device", "virtio-net-pci,netdev=net,romfile="),
+        ]
+    qemu = [
+        programs.find("qemu-system-x86_64"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        *("-machine", machine, "-accel", accel, "-cpu", "host" if hardware.accelerator == "kvm" else "max"),
+        *("-m", str(hardware.memory), "-smp", str(hardware.cpus), "-rtc", "base=utc"),
+        *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),
+        *(
+            "-chardev",
+            f"file,id=serial,path={_escaped(folder / 'serial')},append=on",
+            "-serial",
+            "chardev:serial",
+        ),
+        *("-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent}"),
+        *("-device", "virtserialport,chardev=agent,name=org.goldsmith.agent"),
+        *(word for node in blockdevs for word in ("-blockdev", json.dumps(node))),
+        *("-device", "virtio-blk-pci,drive=disk,werror=stop,rerror=stop"),
+        *("-device", "virtio-rng-pci", "-device", "pvpanic-pci"),
+        *network,
+        *boot_words,
+    ]
+    if hardware.network == "room":
+        qemu = [programs.find("unshare"), *room.inside(folder, qemu)[1:]]
+    return [programs.find("setpriv"), "--pdeathsig=KILL", *qemu]
+
+
+def _escaped(path: Path) -> str:
+    """A path in a list of QEMU options, where a comma is doubled."""
+    return str(path).replace(",", ",,")
+
+
+def _tail(path: Path, lines: int = SERIAL_TAIL) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 16384))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    shown = ("".join(c for c in line if c.isprintable() or c == "\t") for line in text.splitlines())
+    return [line for line in shown if line.strip()][-lines:]
+
+
+def progress(machine: Machine) -> float:
+    """When the machine last wrote to its serial port, by the monotonic clock (never: now)."""
+    try:
+        written = machine.serial.stat().st_mtime
+    except FileNotFoundError:
+        return clock.monotonic()
+    return clock.monotonic() - max(0.0, clock.now().timestamp() - written)

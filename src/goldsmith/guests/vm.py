@@ -1,0 +1,265 @@
+"""The guest `vm`: an image's own system running in QEMU, with the agent in it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import clock
+from ..disks.chain import Chain
+from ..documents.guest import Command, OnOutput, Result, Stat
+from ..errors import GuestFailed, StepFailed
+from ..log import Log
+from . import agent_files, initramfs, room
+from .channel import Channel, Refused
+from .inspection import BootFiles, Root, boot_entry_of, read, read_boot_files
+from .machine import ByFirmware, Direct, Hardware, Machine, progress
+
+#: Seconds a booting guest may write nothing to its serial port, by accelerator.
+BOOT_SILENCE = {"kvm": 60.0, "tcg": 180.0}
+#: Seconds a guest may take to power off or restart; some services take their time to stop.
+STOP_TIMEOUT = 300.0
+
+#: What a serial log ends with when no boot will come any more, and what it means.
+_DEAD_ENDS = (
+    ("grub rescue>", "its boot loader found no configuration"),
+    ("grub>", "its boot loader found no entry to boot"),
+    ("No bootable device", "its firmware found nothing to boot"),
+    ("Shell>", "its UEFI firmware found nothing to boot"),
+    ("(initramfs)", "its initramfs did not find the root file system"),
+    ("Kernel panic", "its kernel panicked"),
+    ("cannot go on:", "its root could not be mounted"),
+    ("You are in emergency mode", "its system stopped in emergency mode"),
+)
+_ADDRESS, _MASK, _GATEWAY, _RESOLVER = "10.0.2.15", "255.255.255.0", "10.0.2.2", "10.0.2.3"
+
+
+@dataclass(frozen=True)
+class System:
+    """What is known of the image that a vm runs. `boot` is its kernel, or None to boot by firmware."""
+
+    root: Root
+    boot: BootFiles | None
+    firmware: str = "bios"
+
+
+class Vm:
+    """A Guest. `folder` is for its files; `disk` is written to.
+
+    Use as a context manager: at its end the machine is gone, by force if nobody powered it off.
+    """
+
+    def __init__(self, log: Log, folder: Path, disk: Chain, system: System, hardware: Hardware) -> None:
+        self._log = log
+        self._folder = folder
+        self._disk = disk
+        self._system = system
+        self._hardware = hardware
+        self._machine: Machine | None = None
+        self._channel: Channel | None = None
+
+    def __enter__(self) -> Vm:
+        self._folder.mkdir(exist_ok=True)
+        try:
+            with self._log.task("boot", accelerator=self._hardware.accelerator):
+                self._start()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    @property
+    def channel(self) -> Channel:
+        assert self._channel is not None, "the vm is not running"
+        return self._channel
+
+    @property
+    def machine(self) -> Machine:
+        assert self._machine is not None, "the vm is not running"
+        return self._machine
+
+    def run(self, command: Command, output: OnOutput | None = None) -> Result:
+        environment = [f"{name}={value}" for name, value in command.environment.items()]
+        words = [command.directory, str(len(command.argv)), *command.argv, *environment]
+        return self.channel.request("run", words, output=output, timeout=command.timeout)
+
+    def put(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        try:
+            self.channel.ask("put", path, f"{mode:o}", data=content)
+        except Refused as reason:
+            raise StepFailed(f"cannot write {reason}", hint=_full(str(reason))) from None
+
+    def get(self, path: str) -> bytes:
+        try:
+            return self.channel.ask("get", path)
+        except Refused as reason:
+            raise StepFailed(f"cannot read {reason}") from None
+
+    def stat(self, path: str) -> Stat | None:
+        try:
+            words = self.channel.ask("stat", path).decode().split()
+        except Refused as reason:
+            raise StepFailed(f"cannot look at {reason}") from None
+        if not words:
+            return None
+        kind, mode, uid, gid, size = words
+        return Stat(kind, int(mode, 8), int(uid), int(gid), int(size))
+
+    def reboot(self) -> None:
+        """Restart; a vm that boots its image's kernel from the host takes the one that is default now."""
+        with self._log.task("reboot"):
+            boot = self._system.boot
+            if boot is not None:
+                boot = self._newest(boot)
+            self._stop("reboot", "guest-reset")
+            self._system = System(self._system.root, boot, self._system.firmware)
+            self._start()
+
+    def power_off(self) -> None:
+        """Shut the system down in order, and wait until the machine is gone.
+
+        Raises GuestFailed: it does not stop, or ends otherwise.
+        """
+        with self._log.task("power off"):
+            self._stop("poweroff", "guest-shutdown")
+
+    def _start(self) -> None:
+        self._machine = Machine(self._folder, self._disk, self._boot(), self._hardware)
+        self._channel = Channel(self._machine.agent, self._machine.check, self._machine.alarm)
+        try:
+            self._channel.hello(self._time_left)
+        except GuestFailed as error:
+            raise self._not_booted(error) from None
+        self.channel.ask("entropy", data=os.urandom(64))
+        self._wait_until_up()
+        now = time.time_ns()
+        self.channel.ask("clock", str(now // 10**9), str(now % 10**9))
+        if self._hardware.network != "none" and self._system.boot is not None:
+            self._set_up_network()
+
+    def _boot(self) -> Direct | ByFirmware:
+        boot, root = self._system.boot, self._system.root
+        if boot is None:
+            return ByFirmware(self._system.firmware)
+        kernel, initrd = self._folder / "kernel", self._folder / "initrd"
+        kernel.write_bytes(boot.kernel)
+        initrd.write_bytes(initramfs.append(boot.initrd, initramfs.pack(agent_files.boot_initramfs())))
+        mode = {"systemd": "unit", "none": "direct"}.get(root.init, "child")
+        words = [
+            *("rdinit=/goldsmith/agent", f"goldsmith.mode={mode}", f"goldsmith.root={root.device}"),
+            *(f"goldsmith.fs={root.kind}", f"goldsmith.options={root.options}"),
+            *("console=ttyS0", "panic=-1", "cloud-init=disabled"),
+        ]
+        return Direct(kernel, initrd, " ".join([*words, boot.entry.kept_options]).strip())
+
+    def _time_left(self) -> float:
+        text = "\n".join(self.machine.last_lines()[-2:])
+        if any(end in text for end, _ in _DEAD_ENDS):
+            return 0.0
+        return progress(self.machine) + BOOT_SILENCE[self._hardware.accelerator] - clock.monotonic()
+
+    def _not_booted(self, error: GuestFailed) -> GuestFailed:
+        if error.code not in ("boot-timeout", "unexpected-reboot", "unexpected-power-off", "kernel-panic"):
+            return error
+        lines = self.machine.last_lines()
+        text = "\n".join(lines)
+        why = next((meaning for end, meaning in _DEAD_ENDS if end in text), error.message)
+        return GuestFailed(
+            f"the guest did not boot: {why}",
+            last_lines=lines,
+            hint="the last lines of its serial port say where it stopped",
+            code="boot-failed",
+        )
+
+    def _wait_until_up(self) -> None:
+        limit = clock.monotonic() + BOOT_SILENCE[self._hardware.accelerator] * 2
+        if self._system.root.init == "systemd":
+            left = limit - clock.monotonic()
+            done = self.run(Command(["systemctl", "is-system-running", "--wait"], timeout=left))
+            if done.timed_out:
+                raise self.machine.failed("the guest's system did not finish its start", "boot-timeout")
+            if done.stdout.strip() == b"degraded":
+                units = self.run(Command(["systemctl", "--failed", "--plain", "--no-legend"])).stdout
+                names = ", ".join(
+                    line.split()[0] for line in units.decode(errors="replace").splitlines() if line
+                )
+                self._log.warning(f"units that failed while the guest started: {names}")
+        elif self._system.root.init == "openrc":
+            while not self._openrc_is_up():
+                if clock.monotonic() > limit:
+                    raise self.machine.failed("the guest's OpenRC did not finish its start", "boot-timeout")
+                self.channel.next_frame(clock.monotonic() + 0.2)
+
+    def _openrc_is_up(self) -> bool:
+        level = read(self.channel, "/run/openrc/softlevel", "/")
+        return (
+            level is not None and level.strip() == b"default" and self.stat("/run/openrc/rc.starting") is None
+        )
+
+    def _set_up_network(self) -> None:
+        """Wait for the image's own network; where it sets none up, do it for the time of the build."""
+        limit = clock.monotonic() + 20
+        while clock.monotonic() < limit:
+            routes = (read(self.channel, "/proc/net/route", "/") or b"").decode().splitlines()[1:]
+            if any(line.split()[1] == "00000000" for line in routes):
+                break
+            if self._system.root.init == "none":
+                limit = 0
+            else:
+                self.channel.next_frame(clock.monotonic() + 0.2)
+        else:
+            self._log.info("the image sets up no network of its own: goldsmith does, while it builds")
+            self.channel.ask("network", _ADDRESS, _MASK, _GATEWAY)
+        servers = (read(self.channel, "/etc/resolv.conf", "/") or b"").decode(errors="replace")
+        if not any(line.split()[:1] == ["nameserver"] for line in servers.splitlines()):
+            path = f"{agent_files.FOLDER}/resolv.conf"
+            self.put(path, f"nameserver {_RESOLVER}\n".encode())
+            if self.stat("/etc/resolv.conf") is None:
+                self._log.warning("the image has no /etc/resolv.conf: names are not resolved in it")
+                return
+            self.channel.ask("mount", path, "/etc/resolv.conf", "none", "bind")
+
+    def _newest(self, boot: BootFiles) -> BootFiles:
+        self.channel.ask("sync")
+        entry = boot_entry_of(self.channel, "/")
+        if entry is None:
+            return boot  # a kernel that lies beside its disk
+        return read_boot_files(self.channel, "/") or boot
+
+    def _stop(self, how: str, expected: str) -> None:
+        self.channel.ask("sync")
+        if self._system.root.init == "none":
+            self.channel.send_request("power", ["restart" if how == "reboot" else "off"])
+        elif self._system.root.init == "systemd":
+            self.channel.send_request("run", ["/", "3", "systemctl", how, "--no-block"])
+        else:
+            self.channel.send_request("run", ["/", "1", how])
+        ended = self.machine.wait_end(STOP_TIMEOUT)
+        if ended != expected:
+            self.machine.check()
+        self._close()
+
+    def _close(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+
+
+def network() -> tuple[str, str]:
+    """Which network a guest gets on this host, and what should be said about it (empty: nothing)."""
+    why = room.lack()
+    if not why:
+        return "room", ""
+    return "plain", f"the guest's network is not shielded from this host's own services: {why}"
+
+
+def _full(reason: str) -> str:
+    return "give the recipe a larger disk: `disk: {size: 10GiB}`" if "No space left" in reason else ""
