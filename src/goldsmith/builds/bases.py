@@ -20,7 +20,12 @@ def bootstrap(home: Home, name: str, log: Log, *, refresh: bool = False) -> Imag
     digest = f"sha256:{made.digest}"
     with transaction(home.engine) as tx:
         for there in images.list_images(tx):
-            if there.origin == "base" and there.file and there.file.digest == digest and there.state == "available":
+            if (
+                there.origin == "base"
+                and there.file
+                and there.file.digest == digest
+                and there.state == "available"
+            ):
                 if home.file(there).is_file():
                     return there
                 images.delete_image(tx, there.id)

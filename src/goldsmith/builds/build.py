@@ -118,7 +118,9 @@ def _run(job: stages.Job, record: Build) -> Outcome:
 
 
 def _file(written: Written, virtual_size: int) -> ImageFile:
-    return ImageFile(f"images/{written.path.name}", written.format, written.size, virtual_size, written.digest)
+    return ImageFile(
+        f"images/{written.path.name}", written.format, written.size, virtual_size, written.digest
+    )
 
 
 def _records(report: Report) -> tuple[StepRecord, ...]:

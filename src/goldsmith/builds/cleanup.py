@@ -48,12 +48,22 @@ PARTS: dict[CleanUp, Part] = {
     "machine-id": Part(removed=("/var/lib/dbus/machine-id",), emptied=("/etc/machine-id",)),
     "ssh-host-keys": Part(removed=("/etc/ssh/ssh_host_*",)),
     "random-seed": Part(
-        removed=("/var/lib/systemd/random-seed", "/var/lib/seedrng/*", "/var/lib/random-seed", "/loader/random-seed")
+        removed=(
+            "/var/lib/systemd/random-seed",
+            "/var/lib/seedrng/*",
+            "/var/lib/random-seed",
+            "/loader/random-seed",
+        )
     ),
     "cloud-init": Part(removed=("/var/lib/cloud/*", "/run/cloud-init", "/etc/netplan/50-cloud-init.yaml")),
     "leases": Part(
         removed=(
-            *("/var/lib/dhcp/*.leases", "/var/lib/dhclient/*", "/var/lib/dhcpcd/*", "/var/lib/NetworkManager/*lease*"),
+            *(
+                "/var/lib/dhcp/*.leases",
+                "/var/lib/dhclient/*",
+                "/var/lib/dhcpcd/*",
+                "/var/lib/NetworkManager/*lease*",
+            ),
             *("/var/lib/NetworkManager/secret_key", "/var/lib/NetworkManager/seen-bssids"),
             "/etc/udev/rules.d/70-persistent-net.rules",
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..catalog import images
 from ..catalog.images import Image, ImageFile, NewImage
 from ..database.engine import transaction
-from ..disks import files, formats, headers
+from ..disks import files, formats
 from ..log import Log
 from .home import Home
 
@@ -27,6 +27,7 @@ def import_image(
     `kernel` and `initrd` are for a disk that has no kernel in it. The same content under the same
     name is imported once. Raises Invalid: it is not such a disk, or points outside itself.
     """
+    from ..disks import headers
     found = headers.check_import(path)
     if found.note:
         log.warning(found.note)

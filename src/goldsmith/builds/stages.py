@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from ..disks.chain import Chain
 from ..documents.document import BUILD_PHASES, TEST_PHASES
 from ..documents.plan import Plan, make_plan
 from ..documents.recipe import Format, Loaded, Recipe
-from ..errors import GuestFailed, HostLack, Invalid, TestFailed
+from ..errors import GuestFailed, HostLack, TestFailed
 from ..guests import firmware
-from ..guests.inspection import Inspection, inspect
+from ..guests.inspection import Inspection, Root, inspect
 from ..guests.machine import Hardware
 from ..guests.vm import System, Vm
 from ..log import Log
@@ -53,7 +52,9 @@ class Job:
 def plans(loaded: Loaded) -> tuple[Plan, Plan]:
     """What builds, and what tests: test phases of the components run before `tests`. Raises Invalid."""
     building = [each for each in loaded.components if any(map(each.document.phase, BUILD_PHASES))]
-    testing = [each for each in (*loaded.components, *loaded.tests) if any(map(each.document.phase, TEST_PHASES))]
+    testing = [
+        each for each in (*loaded.components, *loaded.tests) if any(map(each.document.phase, TEST_PHASES))
+    ]
     return make_plan(building, BUILD_PHASES), make_plan(testing, TEST_PHASES)
 
 
@@ -120,7 +121,11 @@ def test(job: Job, image: Path, known: Known, digest: str) -> Report:
         report = _test(job, Chain((image,)), known)
     except GuestFailed as error:
         no_loader = known.facts.root.partition is None and job.recipe.test == "firmware"
-        hint = "a disk without a boot loader can be tested by its kernel: `test: direct`" if no_loader else error.hint
+        hint = (
+            "a disk without a boot loader can be tested by its kernel: `test: direct`"
+            if no_loader
+            else error.hint
+        )
         raise TestFailed("\n".join([error.message, *error.last_lines]), hint=hint, code=error.code) from error
     if files.digest(image) != digest:
         raise TestFailed("the image's file changed while it was tested", code="image-changed")
@@ -137,7 +142,9 @@ def _test(job: Job, image: Chain, known: Known) -> Report:
         system = System(root, known.boot)
     else:
         if root.init not in ("systemd", "openrc"):
-            raise HostLack("an image without systemd or OpenRC can only be tested by its kernel", hint="`test: direct`")
+            raise HostLack(
+                "an image without systemd or OpenRC can only be tested by its kernel", hint="`test: direct`"
+            )
         with inspect(job.home.settings, job.log, job.folder / "arm", disk) as inspection:
             root = _arm(inspection)
         system = System(root, None, job.recipe.boot)
@@ -145,7 +152,7 @@ def _test(job: Job, image: Chain, known: Known) -> Report:
         return run_plan(job.tests, vm, job.log, _surroundings(job, "TESTING"))
 
 
-def _arm(inspection: Inspection) -> systems.Root:
+def _arm(inspection: Inspection) -> Root:
     root = inspection.find_root()
     inspection.install_agent(root)
     return root

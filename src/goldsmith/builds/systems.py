@@ -8,7 +8,6 @@ import msgspec
 
 from ..catalog.images import Image
 from ..disks import overlay, shelf
-from ..disks.chain import Chain
 from ..errors import Invalid
 from ..guests.boot_entry import BootEntry
 from ..guests.inspection import BootFiles, Inspection, Root, inspect
@@ -59,7 +58,9 @@ def look(inspection: Inspection, home: Home, image_id: str) -> Known:
     root = inspection.find_root()
     beside = home.beside(image_id, "kernel")
     if beside.exists():
-        boot = BootFiles(BootEntry("beside the disk"), beside.read_bytes(), home.beside(image_id, "initrd").read_bytes())
+        boot = BootFiles(
+            BootEntry("beside the disk"), beside.read_bytes(), home.beside(image_id, "initrd").read_bytes()
+        )
     else:
         boot = inspection.read_boot_files()
     if not boot.kernel:

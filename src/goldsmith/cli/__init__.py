@@ -1,0 +1,1 @@
+"""The command line: words become calls, events become lines. It holds no rule about images."""

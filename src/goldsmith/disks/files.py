@@ -48,6 +48,17 @@ def copy(source: Path, target: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
+def need(folder: Path, size: int) -> None:
+    """Raise HostLack unless the folder's disk has room for `size` bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise HostLack(
+            f"{folder} has {free / 2**30:.1f} GiB free, and {size / 2**30:.1f} GiB are needed",
+            hint="free disk space, or set GOLDSMITH_HOME to a larger disk",
+            code="disk-full",
+        )
+
+
 def digest(path: Path) -> str:
     """`sha256:` and the hexadecimal digest of a file's bytes."""
     with path.open("rb") as file:

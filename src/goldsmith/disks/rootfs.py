@@ -20,26 +20,28 @@ case " $* " in
   *=fs_uuid\\ *) echo {root_uuid} ;;
   *=fs\\ * | *-t\\ fs\\ *) echo ext2 ;;
   *=partmap\\ *) echo gpt ;;
-  *=compatibility_hint\\ *) echo hd0,gpt3 ;;
-  *=abstraction\\ * | *-t\\ abstraction\\ * | *=cryptodisk_uuid\\ * | *=hints_string\\ *) ;;
+  *=abstraction\\ * | *-t\\ abstraction\\ * | *=cryptodisk_uuid\\ * | *_hint\\ * | *=hints_string\\ *) ;;
   *) exit 1 ;;
 esac
 """
 
 _LOAD_CFG = """\
-search.fs_uuid {root_uuid} root hd0,gpt3
+search.fs_uuid {root_uuid} root
 set prefix=($root)'/boot/grub'
 """
 
 #: $1 is the root; units to enable and root's UUID are filled in.
 _FINISH = r"""
 set -eu
+unset INITRD
 cat "$1"/var/lib/apt/lists/*_InRelease | sha256sum | cut -d' ' -f1 > "$1/.release"
 chroot "$1" systemctl enable --quiet {units}
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"
 rm -f "$1"/etc/.resolv.conf.* "$1"/etc/ssh/ssh_host_*
 for modules in "$1"/lib/modules/*; do
-  chroot "$1" update-initramfs -c -k "${{modules##*/}}"
+  version=${{modules##*/}}
+  chroot "$1" update-initramfs -c -k "$version"
+  chroot "$1" linux-update-symlinks install "$version" "/boot/vmlinuz-$version"
 done
 
 for platform in i386-pc x86_64-efi; do

@@ -75,14 +75,22 @@ class Problems:
     def warnings(self) -> list[Problem]:
         return [problem for problem in self.found if problem.severity == "warning"]
 
-    def raise_errors(self) -> None:
-        """Raise Invalid for the first error, saying how many more there are; nothing without one."""
+    def raise_errors(self, advice: str = "") -> None:
+        """Raise Invalid for the first error, nothing without one.
+
+        Where there are more, the hint counts them and says `advice`.
+        """
         errors = self.errors
         if not errors:
             return
         first, more = errors[0], len(errors) - 1
-        others = f"{more} more in the same text; `goldsmith validate` shows all" if more else ""
-        raise Invalid(first.message, where=first.where, hint="; ".join(filter(None, [first.hint, others])))
+        count = f"{more} more {'error' if more == 1 else 'errors'}" if more else ""
+        hint = "; ".join(filter(None, [first.hint, count, advice if more else ""]))
+        raise Invalid(first.message, where=first.where, hint=hint)
+
+
+#: The advice for who has errors in a file.
+VALIDATE = "`goldsmith validate` shows all"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
@@ -14,9 +15,9 @@ from ..errors import NotFound
 from . import toe
 from .document import BUILD_PHASES, TEST_PHASES, Document
 from .plan import Component
-from .problems import Place, Problem, Problems, did_you_mean, quote
+from .problems import VALIDATE, Place, Problem, Problems, did_you_mean, quote
 from .shapes import Reader, describe
-from .source import Mapping, Node, Scalar, Sequence, decode, read_file
+from .source import Mapping, Node, Scalar, decode, items_of, read_file
 from .source import read as read_yaml
 
 Format = Literal["qcow2", "raw", "vmdk", "vhd", "vhdx"]
@@ -39,7 +40,6 @@ MAX_DISK = 64 * 2**40
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZE = re.compile(rf"^([0-9]{{1,9}}) ?({'|'.join(_UNITS)})$")
 Size = Annotated[str, Meta(pattern=_SIZE.pattern, description="a size with its unit, such as 10GiB")]
-
 
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 NAME_RULE = "1 to 128 letters, digits, ., _ or -, a letter or digit first"
@@ -137,7 +137,7 @@ def load_recipe(path: Path) -> Loaded:
     """
     problems = Problems()
     loaded = _load(path, problems)
-    problems.raise_errors()
+    problems.raise_errors(VALIDATE)
     assert loaded is not None
     return msgspec.structs.replace(loaded, warnings=tuple(problems.warnings))
 
@@ -172,9 +172,9 @@ def _load(path: Path, problems: Problems) -> Loaded | None:
             problems.error(places["disk.size"], f"the largest disk is 64TiB, not {shape.disk.size}")
         _refuse_what_comes_later(shape, places, problems)
     components = [
-        _component(node, path, BUILD_PHASES + TEST_PHASES, problems) for node in _items(root, "components")
+        _component(node, path, BUILD_PHASES + TEST_PHASES, problems) for node in items_of(root, "components")
     ]
-    tests = [_component(node, path, TEST_PHASES, problems) for node in _items(root, "tests")]
+    tests = [_component(node, path, TEST_PHASES, problems) for node in items_of(root, "tests")]
     if shape is None:
         return None
     return Loaded(_recipe(shape, places), tuple(filter(None, components)), tuple(filter(None, tests)))
@@ -202,17 +202,17 @@ def _recipe(shape: _Recipe, places: dict[str, Place]) -> Recipe:
 def _refuse_what_comes_later(shape: _Recipe, places: dict[str, Place], problems: Problems) -> None:
     """What the recipe asks for and this version cannot do is never passed over in silence."""
     asked = {
-        "guest": shape.guest == "sandbox" and "the sandbox guest",
-        "network.allow": shape.network.allow and "an allowed network",
-        "secrets": shape.secrets and "secrets",
-        "cache.max_age": shape.cache.max_age and "the step cache",
-        "cache.refresh": shape.cache.refresh and "the step cache",
-        "output.regions": shape.output.regions and "delivery to regions",
-        "base": re.match("(arn|oci|https?):", shape.base) and "a base by ARN or URL",
+        "guest": shape.guest == "sandbox" and "the sandbox guest is",
+        "network.allow": shape.network.allow and "allowed addresses are",
+        "secrets": shape.secrets and "secrets are",
+        "cache.max_age": shape.cache.max_age and "the step cache is",
+        "cache.refresh": shape.cache.refresh and "the step cache is",
+        "output.regions": shape.output.regions and "regions are",
+        "base": re.match("(arn|oci|https?):", shape.base) and "a base by ARN or URL is",
     }
     for key, what in asked.items():
         if what:
-            problems.error(places[key], f"{key}: {what} is not there yet in goldsmith")
+            problems.error(places[key], f"{key}: {what} not there yet in goldsmith")
 
 
 def _component(node: Node, recipe: Path, phases: tuple[str, ...], problems: Problems) -> Component | None:
@@ -249,7 +249,7 @@ def _document(path: Path, place: Place, problems: Problems) -> Document | None:
     try:
         content = read_file(path)
     except OSError as error:
-        near = did_you_mean(path.name, _files_beside(path))
+        near = did_you_mean(path.name, _files_beside(path)) if error.errno == errno.ENOENT else ""
         problems.error(place, f"cannot read {path}: {error.strerror}{near}")
         return None
     text = decode(content, str(path), problems)
@@ -270,8 +270,3 @@ def _places(root: Node) -> dict[str, Place]:
         for below, _ in value.entries if isinstance(value, Mapping) else ():
             places[f"{key.text}.{below.text}"] = below.place
     return places
-
-
-def _items(root: Node, key: str) -> tuple[Node, ...]:
-    value = root.get(key) if isinstance(root, Mapping) else None
-    return value.items if isinstance(value, Sequence) else ()

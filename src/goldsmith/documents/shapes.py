@@ -1,7 +1,7 @@
 """Reads nodes into frozen structs, and tells every mistake with its place.
 
 A struct's field is a text, a whole number, a yes or no, a Literal, a tuple, a mapping of texts, another
-struct, any of these or None, a Node (kept as it is), or Places. Keys are the struct's encoded names;
+struct, any of these or None, or a Node (kept as it is). Keys are the struct's encoded names;
 `msgspec.Meta` brings patterns and bounds, and its `description` is what a message asks for.
 """
 
@@ -19,13 +19,6 @@ from .problems import Place, Problems, did_you_mean, quote
 from .source import Mapping, Node, Scalar, Sequence
 
 T = TypeVar("T")
-
-
-class Places(dict[str, Place]):
-    """Where the keys of a mapping are written; "" is the mapping itself. A struct asks for it by type."""
-
-    def of(self, key: str) -> Place:
-        return self.get(key, self[""])
 
 
 class _Bad:
@@ -80,7 +73,7 @@ class Reader:
     def _struct(self, node: Node, kind: inspect.StructType, name: str, place: Place) -> Any:
         if not isinstance(node, Mapping):
             return self._wrong(node, name, place, "a mapping")
-        fields = {field.encode_name: field for field in kind.fields if not _is_places(field)}
+        fields = {field.encode_name: field for field in kind.fields}
         values: dict[str, Any] = {}
         complete = True
         for key, value in node.entries:
@@ -92,15 +85,12 @@ class Reader:
             elif field.required or not (isinstance(value, Scalar) and value.null):
                 values[field.name] = self._read(value, field.type, key.text, key.place)
                 complete &= values[field.name] is not _BAD
-        for missing in fields.keys() - {key.text for key, _ in node.entries}:
-            if fields[missing].required:
-                self._problems.error(place, f"{name} needs {quote(missing)}")
+        written = {key.text for key, _ in node.entries}
+        for key_text, field in fields.items():
+            if field.required and key_text not in written:
+                self._problems.error(place, f"{name} needs {quote(key_text)}")
                 complete = False
-        if not complete:
-            return _BAD
-        for field in filter(_is_places, kind.fields):
-            values[field.name] = Places({"": node.place} | {key.text: key.place for key, _ in node.entries})
-        return kind.cls(**values)
+        return kind.cls(**values) if complete else _BAD
 
     def _tuple(self, node: Node, kind: inspect.VarTupleType, name: str, place: Place) -> Any:
         if not isinstance(node, Sequence):
@@ -130,7 +120,7 @@ class Reader:
             return _BAD
         match kind:
             case inspect.StrType(pattern=pattern):
-                if pattern is None or re.search(pattern, node.text):
+                if pattern is None or re.fullmatch(pattern, node.text):
                     return node.text
             case inspect.IntType(ge=least, le=most):
                 number = int(node.text) if re.fullmatch(r"[-+]?[0-9]{1,18}", node.text) else None
@@ -178,7 +168,3 @@ _WORDS: dict[type[inspect.Type], str] = {
 @cache
 def _type_of(shape: Any) -> inspect.Type:
     return msgspec.inspect.type_info(shape)
-
-
-def _is_places(field: inspect.Field) -> bool:
-    return isinstance(field.type, inspect.CustomType) and field.type.cls is Places

@@ -70,6 +70,12 @@ class Mapping(Node):
         return next((name.place for name, _ in self.entries if name.text == key), self.place)
 
 
+def items_of(node: Node, key: str) -> tuple[Node, ...]:
+    """The items of the list under a key; none where there is no such list."""
+    value = node.get(key) if isinstance(node, Mapping) else None
+    return value.items if isinstance(value, Sequence) else ()
+
+
 def read_file(path: Path) -> bytes:
     """A file's bytes, cut off where they cannot be a text of allowed length. Raises OSError."""
     # Before it is opened: a pipe would wait for a writer.

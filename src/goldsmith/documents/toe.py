@@ -12,9 +12,9 @@ from msgspec import Meta
 from . import chaining
 from .actions import ACTIONS
 from .document import Constant, Document, OnFailure, Parameter, Phase, Step
-from .problems import Place, Problem, Problems, did_you_mean, quote
-from .shapes import Places, Reader
-from .source import Mapping, Node, Scalar, Sequence
+from .problems import VALIDATE, Place, Problem, Problems, did_you_mean, quote
+from .shapes import Reader
+from .source import Mapping, Node, Scalar, Sequence, items_of
 from .source import read as read_yaml
 
 _SECONDS = "seconds from 1, or -1 for no limit"
@@ -69,7 +69,6 @@ class _Step(_Shape, frozen=True, kw_only=True):
     inputs: Node | None = None
     if_: Node | None = msgspec.field(name="if", default=None)
     loop: Node | None = None
-    at: Places
 
 
 class _Parameter(msgspec.Struct, frozen=True, rename="camel"):
@@ -96,7 +95,7 @@ def parse(text: str, filename: str) -> Document:
     """A document ready to be planned. Raises Invalid for its first error, with its place."""
     problems = Problems()
     document = read(text, filename, problems)
-    problems.raise_errors()
+    problems.raise_errors(VALIDATE)
     assert document is not None
     return document
 
@@ -116,11 +115,11 @@ def _document(root: Node, filename: str, problems: Problems) -> Document:
     """What can be made out, also of a document with errors, so that the rest can be checked."""
     shape = Reader(problems).read(root, _Document, "an AWSTOE document")
     seen: dict[str, Place] = {}
-    parameters = [_parameter(entry, seen, problems) for entry in _items(root, "parameters")]
-    constants = [_constant(entry, seen, problems) for entry in _items(root, "constants")]
+    parameters = [_parameter(entry, seen, problems) for entry in items_of(root, "parameters")]
+    constants = [_constant(entry, seen, problems) for entry in items_of(root, "constants")]
     quiet = shape is not None and shape.disable_logging
     phases = tuple(
-        _phase(node, number, quiet, problems) for number, node in enumerate(_items(root, "phases"), 1)
+        _phase(node, number, quiet, problems) for number, node in enumerate(items_of(root, "phases"), 1)
     )
     _check_unique("phase", phases, problems)
     return Document(
@@ -141,7 +140,7 @@ def _phase(node: Node, number: int, quiet: bool, problems: Problems) -> Phase:
         shape = Reader(problems).read(node, _Phase, "a phase")
     quiet = quiet or (shape is not None and shape.disable_logging)
     steps = tuple(
-        _step(step, index, name, quiet, problems) for index, step in enumerate(_items(node, "steps"), 1)
+        _step(step, index, name, quiet, problems) for index, step in enumerate(items_of(node, "steps"), 1)
     )
     _check_unique("step", steps, problems)
     return Phase(name, steps, _place_of(node, "name"))
@@ -159,12 +158,11 @@ def _step(node: Node, number: int, phase: str, quiet: bool, problems: Problems) 
         if shape is None:
             return step
         if shape.timeout_seconds == 0:
-            problems.error(shape.at.of("timeoutSeconds"), f'timeoutSeconds has to be {_SECONDS}, not "0"')
-        for key in ("if", "loop"):
-            if key in shape.at:
-                problems.error(
-                    shape.at[key], f"{quote(key)} is part of AWSTOE and not there yet in goldsmith"
-                )
+            problems.error(_place_of(node, "timeoutSeconds"), f'timeoutSeconds has to be {_SECONDS}, not "0"')
+        for key, value in (("if", shape.if_), ("loop", shape.loop)):
+            if value is not None:
+                place = _place_of(node, key)
+                problems.error(place, f"{quote(key)} is part of AWSTOE and not there yet in goldsmith")
     return msgspec.structs.replace(
         step,
         timeout=None if shape.timeout_seconds == -1 else shape.timeout_seconds,
@@ -236,7 +234,7 @@ def _definition(
             hint = f"write - {_text(entry, 'name') or 'Name'}: {shape}"
             problems.error(entry.place, f"a {kind} is one name with its definition below", hint=hint)
             return None, nothing
-    if not _NAME.search(key.text):
+    if not _NAME.fullmatch(key.text):
         problems.error(key.place, f"the name of a {kind} has to be {_RULE}, not {quote(key.text)}")
     elif key.text in seen:
         line = seen[key.text].line
@@ -252,11 +250,6 @@ def _check_unique(kind: str, named: tuple[Phase, ...] | tuple[Step, ...], proble
             line = seen[each.name].line
             problems.error(each.place, f"the {kind} {quote(each.name)} is there already, in line {line}")
         seen.setdefault(each.name, each.place)
-
-
-def _items(node: Node, key: str) -> tuple[Node, ...]:
-    value = node.get(key) if isinstance(node, Mapping) else None
-    return value.items if isinstance(value, Sequence) else ()
 
 
 def _text(node: Node, key: str) -> str:

@@ -50,6 +50,7 @@ class Hardware:
     cpus: int = 2
     network: str = "none"
     forwards: tuple[tuple[int, int], ...] = ()  # TCP ports: on the host's loopback, in the guest
+    seed: Path | None = None  # a second disk, raw and read-only
 
 
 class Machine:
@@ -237,6 +238,11 @@ def _command(
             *("-netdev", f"user,id=net,ipv6=off{options}"),
             *("-device", "virtio-net-pci,netdev=net,romfile="),
         ]
+    seed: list[str] = []
+    if hardware.seed is not None:
+        file = {"driver": "file", "filename": str(hardware.seed), "read-only": True}
+        node = {"node-name": "seed", "driver": "raw", "read-only": True, "file": file}
+        seed = ["-blockdev", json.dumps(node), "-device", "virtio-blk-pci,drive=seed"]
     qemu = [
         programs.find("qemu-system-x86_64"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
@@ -255,6 +261,7 @@ def _command(
         *(word for node in blockdevs for word in ("-blockdev", json.dumps(node))),
         *("-device", "virtio-blk-pci,drive=disk,werror=stop,rerror=stop"),
         *("-device", "virtio-rng-pci", "-device", "pvpanic-pci"),
+        *seed,
         *network,
         *boot_words,
     ]

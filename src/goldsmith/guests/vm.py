@@ -214,7 +214,11 @@ class Vm:
                 self.channel.next_frame(clock.monotonic() + 0.2)
         else:
             self._log.info("the image sets up no network of its own: goldsmith does, while it builds")
-            self.channel.ask("network", _ADDRESS, _MASK, _GATEWAY)
+            try:
+                self.channel.ask("network", _ADDRESS, _MASK, _GATEWAY)
+            except Refused as reason:
+                self._log.warning(f"the guest has no network: {reason}")
+                return
         servers = (read(self.channel, "/etc/resolv.conf", "/") or b"").decode(errors="replace")
         if not any(line.split()[:1] == ["nameserver"] for line in servers.splitlines()):
             path = f"{agent_files.FOLDER}/resolv.conf"

@@ -111,7 +111,7 @@ def test_a_value_that_makes_an_input_wrong_is_found_before_anything_runs() -> No
         make_plan([nginx(Mode="rw")], ["build"])
 
     assert str(failed.value) == (
-        'nginx.yml:17:13: step "Write": permissions has to be octal digits such as 0644, not "rw"'
+        'nginx.yml:18:13: step "Write": permissions has to be octal digits such as 0644, not "rw"'
     )
 
 
@@ -120,7 +120,7 @@ def test_a_reference_to_a_phase_that_does_not_run_is_refused() -> None:
         make_plan([nginx()], ["validate"])
 
     assert str(failed.value) == (
-        'nginx.yml:26:34: step "Look": {{ build.Write.inputs[0].path }}: phase build is not part of this run'
+        'nginx.yml:27:34: step "Look": {{ build.Write.inputs[0].path }}: phase build is not part of this run'
     )
 
 
@@ -192,7 +192,7 @@ phases:
   - name: build
     steps:
       - {name: Mode, action: ExecuteBash, inputs: {commands: [echo rw]}}
-      - {name: Write, action: CreateFile, inputs: [{path: /a, permissions: '{{ build.Mode.outputs.stdout }}'}]}
+      - {name: Write, action: CreateFile, inputs: [{path: a, permissions: '{{ build.Mode.outputs.stdout }}'}]}
 """
     plan = make_plan([Component(toe.parse(text, "a.yml"))], ["build"])
     chain = Chain()
@@ -201,4 +201,4 @@ phases:
     with pytest.raises(Invalid) as failed:
         resolve(plan.steps[1], chain)
 
-    assert str(failed.value) == 'a.yml:6:61: permissions has to be octal digits such as 0644, not "rw"'
+    assert str(failed.value) == 'a.yml:6:62: permissions has to be octal digits such as 0644, not "rw"'

@@ -117,7 +117,7 @@ def test_document_paths_begin_at_the_recipes_folder(folder: Path, monkeypatch: p
         ("componets: []", '4:1: a recipe has no key "componets" (did you mean components?)'),
         ("components: nginx.yml", '4:1: components has to be a list, not "nginx.yml"'),
         ("components: [[a]]", "4:14: a component has to be a path, not a list"),
-        ("components: [{path: a}]", '4:14: a component needs "component"'),
+        ("components: [{parameters: {}}]", '4:14: a component needs "component"'),
         (
             "components: [parts/ngnix.yml]",
             "4:14: cannot read parts/ngnix.yml: No such file or directory (did you mean nginx.yml?)",
@@ -137,14 +137,14 @@ def test_document_paths_begin_at_the_recipes_folder(folder: Path, monkeypatch: p
         ("guest: sandbox", "4:1: guest: the sandbox guest is not there yet in goldsmith"),
         (
             "network: {allow: [10.0.0.1]}",
-            "4:11: network.allow: an allowed network is not there yet in goldsmith",
+            "4:11: network.allow: allowed addresses are not there yet in goldsmith",
         ),
-        ("secrets: {TOKEN: 'env:TOKEN'}", "4:1: secrets: secrets is not there yet in goldsmith"),
+        ("secrets: {TOKEN: 'env:TOKEN'}", "4:1: secrets: secrets are not there yet in goldsmith"),
         ("cache: {max_age: 24h}", "4:9: cache.max_age: the step cache is not there yet in goldsmith"),
         ("cache: {refresh: [nginx.One]}", "4:9: cache.refresh: the step cache is not there yet in goldsmith"),
         (
             "output: {regions: [us-east-1]}",
-            "4:10: output.regions: delivery to regions is not there yet in goldsmith",
+            "4:10: output.regions: regions are not there yet in goldsmith",
         ),
         (
             "components: [arn:aws:imagebuilder:us-east-1:aws:component/a/x.x.x]",
@@ -182,9 +182,9 @@ def test_mistakes_of_recipe_and_documents_are_told_together() -> None:
     text = RECIPE + "boot: x\ncomponents: [parts/nginx.yml, parts/nginx.yml, gone.yml]\n"
 
     assert complaints(text) == [
-        'parts/nginx.yml:4:40: step "One": unknown action "Rebot" (did you mean Reboot?)',
+        'parts/nginx.yml:4:39: step "One": unknown action "Rebot" (did you mean Reboot?)',
         'recipe.yml:4:1: boot cannot be "x" (it is one of bios, uefi)',
-        "recipe.yml:5:47: cannot read gone.yml: No such file or directory",
+        "recipe.yml:5:48: cannot read gone.yml: No such file or directory",
     ]
 
 
@@ -194,7 +194,7 @@ def test_loading_raises_the_first_error() -> None:
         load_recipe(written("name: golden\nversion: 1\nbase: [x]\n"))
 
     assert str(failed.value) == 'recipe.yml:2:1: version has to be three numbers, such as 1.0.0, not "1"'
-    assert failed.value.hint == "1 more in the same text; `goldsmith validate` shows all"
+    assert failed.value.hint == "1 more error; `goldsmith validate` shows all"
 
 
 @pytest.mark.usefixtures("folder")

@@ -124,7 +124,10 @@ def test_a_value_that_becomes_empty_is_still_a_text() -> None:
 
 
 def test_references_have_places_of_their_own() -> None:
-    text = "a: x {{ One }} {{ Two }}\nb: |\n  é {{ Tri }}\n\n    {{ Four }}\nc: ['{{ Five }}', \"{{\\x20Six }}\"]\n"
+    text = (
+        "a: x {{ One }} {{ Two }}\nb: |\n  é {{ Tri }}\n\n    {{ Four }}\n"
+        "c: ['{{ Five }}', \"{{\\x20Six }}\"]\n"
+    )
 
     found = [(use.written, str(use.place)) for use in uses(tree(text))]
 

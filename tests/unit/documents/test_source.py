@@ -114,11 +114,13 @@ def test_keys_are_texts() -> None:
         ("a: 1\n---\nb: 2\n", "a.yml:2:1: a second YAML document begins here"),
         (
             "a: [1\nb: 2\n",
-            "a.yml:2:2: not YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1",
+            "a.yml:2:2: not YAML: did not find expected ',' or ']', "
+            "while parsing a flow sequence that begins in line 1",
         ),
         (
             "a:\n  b: |\n    x\n  EOF\n",
-            "a.yml:5:1: not YAML: could not find expected ':', while scanning a simple key that begins in line 4",
+            "a.yml:5:1: not YAML: could not find expected ':', "
+            "while scanning a simple key that begins in line 4",
         ),
         ("ü: \x07", "a.yml:1:4: not YAML: the character U+0007 is not allowed"),
         ("ü: \ud800", "a.yml:1:4: not YAML: the character U+D800 is not allowed"),

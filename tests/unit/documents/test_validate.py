@@ -36,7 +36,8 @@ def test_anything_else_is_a_document(tmp_path: Path) -> None:
         (b"a: \xff", "a.yml:1:4: not UTF-8 text"),
         (
             b"a: [",
-            "a.yml:1:5: not YAML: did not find expected node content, while parsing a flow node that begins in line 1",
+            "a.yml:2:1: not YAML: did not find expected node content, "
+            "while parsing a flow node that begins in line 2",
         ),
         (b"x" * (4 * 1024 * 1024 + 1), "a.yml:1:1: longer than 1048576 characters"),
     ],

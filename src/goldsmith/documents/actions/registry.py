@@ -100,7 +100,7 @@ class Call:
         return left
 
     def _too_late(self) -> StepFailed:
-        return StepFailed(f"timed out after {self.timeout:g} seconds", code="step-timeout")
+        return StepFailed(f"timed out after {self.timeout:g} s", code="step-timeout")
 
 
 @dataclass(frozen=True)

@@ -83,11 +83,12 @@ static void load_own_modules(void)
 /* Load modules by the image's own modprobe, which knows how they are packed there. */
 static void load_by_modprobe(const char *fs)
 {
-    static const char *names[] = {"virtio_pci", "virtio_blk", "virtio_console", "pvpanic-pci"};
-    for (int i = 0; i < 5; i++) {
+    static const char *names[] = {"virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "pvpanic-pci"};
+    int count = sizeof names / sizeof *names;
+    for (int i = 0; i <= count; i++) {
         pid_t child = fork();
         if (!child) {
-            const char *name = i < 4 ? names[i] : fs;
+            const char *name = i < count ? names[i] : fs;
             int nothing = open("/dev/null", O_RDWR);
             dup2(nothing, 1);
             dup2(nothing, 2);

@@ -75,7 +75,7 @@ def test_the_script_file_is_removed_afterwards(call: Call, command: str) -> None
 def test_time_out_kills_the_script_and_removes_its_file(call: Call) -> None:
     call = replace(call, timeout=0.5)
 
-    with pytest.raises(StepFailed, match=r"^timed out after 0.5 seconds$") as failed:
+    with pytest.raises(StepFailed, match=r"^timed out after 0.5 s$") as failed:
         execute_bash(script("sleep 60"), call)
 
     assert failed.value.code == "step-timeout"
@@ -85,7 +85,7 @@ def test_time_out_kills_the_script_and_removes_its_file(call: Call) -> None:
 def test_a_step_whose_time_is_up_starts_nothing_more(call: Call, guest: LocalGuest) -> None:
     call = replace(call, timeout=0)
 
-    with pytest.raises(StepFailed, match=r"^timed out after 0 seconds$"):
+    with pytest.raises(StepFailed, match=r"^timed out after 0 s$"):
         execute_bash(script("true"), call)
 
     assert guest.commands == []

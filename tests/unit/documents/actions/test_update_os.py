@@ -7,7 +7,10 @@ from goldsmith.documents.actions.update_os import Updates, update_os
 from goldsmith.errors import StepFailed
 from tests.unit.steps.local_guest import LocalGuest
 
-APT = "apt-get -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300"
+APT = (
+    "apt-get -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "
+    "-o DPkg::Lock::Timeout=300"
+)
 APT_UPDATE = "apt-get -q -o APT::Update::Error-Mode=any update"
 
 

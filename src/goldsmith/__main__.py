@@ -1,0 +1,5 @@
+"""`python -m goldsmith`."""
+
+from .cli.app import main
+
+main()

@@ -1,0 +1,90 @@
+"""`goldsmith image boot`: a machine from an image, by its own firmware and boot loader, to look around.
+
+It runs on a throw-away overlay: the image itself is never written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from .. import programs
+from ..catalog import images
+from ..database.engine import reading
+from ..disks import overlay
+from ..errors import Conflict, Invalid
+from ..guests.inspection import inspect
+from ..guests.runs import run_folder
+from ..guests.vm import System, Vm
+from ..log import Log
+from . import machines, systems
+from .home import Home
+
+
+@contextmanager
+def boot_image(
+    home: Home,
+    reference: str,
+    log: Log,
+    *,
+    ssh_port: int | None = None,
+    ssh_key: Path | None = None,
+    memory: int | None = None,
+) -> Iterator[Vm]:
+    """Boot an image and yield its machine, which is gone when the block ends.
+
+    `ssh_port` on the host's loopback leads to the guest's port 22; `ssh_key` is a public key for root
+    and the image's own user, given by a NoCloud seed, so the image needs cloud-init for it.
+    Raises NotFound, Conflict, GuestFailed.
+    """
+    with reading(home.engine) as tx:
+        image = images.get_image(tx, reference)
+    if image.file is None:
+        raise Conflict(f"image {image.name} has no file: it is {image.state}", code="image-file-missing")
+    with run_folder(home.settings) as folder:
+        hardware = machines.hardware(home.settings, log, memory)
+        if ssh_port is not None:
+            hardware = replace(hardware, network="plain", forwards=((ssh_port, 22),))
+        if ssh_key is not None:
+            hardware = replace(hardware, seed=make_seed(folder / "seed.img", image.id, ssh_key))
+        disk = overlay.over(home.disk(image), folder / "disk.qcow2", image.file.virtual_size)
+        if home.beside(image.id, "kernel").exists():
+            known = systems.of_image(home, image, folder, log)
+            system = System(known.facts.root, known.boot)
+        else:
+            with inspect(home.settings, log, folder / "arm", disk) as inspection:
+                root = inspection.find_root()
+                inspection.install_agent(root)
+            system = System(root, None, "bios" if "bios" in image.boot_modes else "uefi")
+        with Vm(log, folder / "boot", disk, system, hardware) as vm:
+            yield vm
+
+
+def make_seed(path: Path, instance: str, ssh_key: Path) -> Path:
+    """A NoCloud seed (a small FAT disk labelled CIDATA) that lets a public key in.
+
+    Raises Invalid: the file does not hold a public key.
+    """
+    text = ssh_key.read_text(errors="replace").strip()
+    if "\n" in text or not text.startswith(("ssh-", "ecdsa-", "sk-")):
+        raise Invalid(
+            f"{ssh_key} is not a public SSH key",
+            hint="give the file that ends in .pub, not the private key",
+        )
+    user = {
+        "disable_root": False,
+        "users": ["default", {"name": "root", "ssh_authorized_keys": [text]}],
+        "ssh_authorized_keys": [text],
+    }
+    with path.open("wb") as file:
+        file.truncate(1 << 20)
+    programs.run(["mkfs.vfat", "-n", "CIDATA", path])
+    for name, content in (
+        ("user-data", "#cloud-config\n" + json.dumps(user)),
+        ("meta-data", json.dumps({"instance-id": instance})),
+    ):
+        programs.run(["mcopy", "-i", path, "-", f"::{name}"], input=content.encode())
+    return path
