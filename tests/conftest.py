@@ -10,6 +10,8 @@ import pytest
 from goldsmith import settings
 from goldsmith.settings import Settings
 
+pytest_plugins = ["tests.shared"]
+
 #: Every process that this run starts inherits this variable.
 VARIABLE = "GOLDSMITH_TEST_RUN"
 os.environ[VARIABLE] = str(os.getpid())

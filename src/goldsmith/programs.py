@@ -17,6 +17,8 @@ PACKAGES = {
     "mke2fs": "e2fsprogs",
     "sfdisk": "fdisk",
     "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
+    "mmd": "mtools",
     "dpkg-deb": "dpkg",
     "setpriv": "util-linux",
     "unshare": "util-linux",
@@ -25,6 +27,7 @@ PACKAGES = {
     "ip": "iproute2",
     "pasta": "passt",
     "fakeroot": "fakeroot",
+    "newuidmap": "uidmap",
 }
 
 

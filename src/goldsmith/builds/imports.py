@@ -28,6 +28,7 @@ def import_image(
     name is imported once. Raises Invalid: it is not such a disk, or points outside itself.
     """
     from ..disks import headers
+
     found = headers.check_import(path)
     if found.note:
         log.warning(found.note)

@@ -57,7 +57,7 @@ class Terminal:
             case Message():
                 warning = event.level == "warning"
                 text = Text("warning: " if warning else "", "yellow").append(clean(event.text), "default")
-                self._console.print(text, style="" if warning else "dim", soft_wrap=True)
+                self._console.print(text, style="" if warning else "dim")
             case Output():
                 self._lines = (*self._lines, clean(event.text))[-GUEST_LINES:]
 
@@ -112,9 +112,9 @@ class Terminal:
     def _row(
         self, mark: str, style: str, time: str, depth: int, name: str, more: str, name_style: str = ""
     ) -> Text:
-        row = Text.assemble(
-            (mark, style), (f"{time:>{_TIME}}  ", "dim"), "  " * depth, (name, name_style), (f"  {more}", "dim")
-        )
+        row = Text.assemble((mark, style), (f"{time:>{_TIME}}  ", "dim"), "  " * depth, (name, name_style))
+        if more:
+            row.append(f"  {more}", "dim")
         return self._cut(row)
 
     def _cut(self, row: Text) -> Text:

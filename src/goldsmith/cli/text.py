@@ -22,7 +22,9 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     plain = _SEQUENCE.sub("", text).expandtabs()
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in plain)
+    return "".join(
+        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in plain
+    )
 
 
 def size(count: int) -> str:

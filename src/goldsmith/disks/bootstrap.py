@@ -42,27 +42,37 @@ def root_tar(
         )
         assert process.stdout is not None
         try:
-            yield process.stdout
-            process.stdout.read()  # tar readers stop at the end mark, before the padding
-            status = process.wait()
-        except BaseException:
-            process.terminate()
-            process.stdout.close()
-            process.wait()
-            raise
+            with process.stdout as stream:
+                try:
+                    yield stream
+                except Exception:
+                    # A reader that got half a tar complains about that: what broke it comes first.
+                    _drain(stream)
+                    if status := process.wait():
+                        raise _failed(status, errors) from None
+                    raise
+                # Tar readers stop at the end mark, before the padding.
+                _drain(stream)
+            if status := process.wait():
+                raise _failed(status, errors)
         finally:
-            process.stdout.close()
-        if status != 0:
-            errors.seek(0)
-            raise _failed(argv, status, errors.read())
+            process.terminate()
+            process.wait()
 
 
-def _failed(argv: Sequence[str], status: int, stderr: bytes) -> HostLack:
+def _drain(stream: IO[bytes]) -> None:
+    while stream.read(1 << 20):
+        pass
+
+
+def _failed(status: int, errors: IO[bytes]) -> HostLack:
     """mmdebstrap's own error lines begin with E:, and the cause stands before the last of them."""
+    errors.seek(0)
+    stderr = errors.read()
     lines = [line for line in stderr.splitlines() if line.startswith((b"E:", b"Err:"))]
     if b"No space left on device" in stderr:
         lines.append(b"No space left on device")
-    error = programs.failed(argv[2:], status, b"\n".join(lines) or stderr)
+    error = programs.failed(["mmdebstrap"], status, b"\n".join(lines) or stderr)
     if not error.hint:
         error.hint = "look at the network and at what `mmdebstrap` says when it is run by hand"
     return error

@@ -24,6 +24,16 @@ _AT_REST = (
     *("e2scrub_reap.service", "unattended-upgrades.service", "man-db.service", "motd-news.service"),
 )
 
+# /tmp and /var/tmp stay what they were over a restart within a build, also where a tmpfs or a clean-up
+# at boot is configured: the steps of one run share them.
+_TMP_STAYS = {
+    "tmp.mount": f"[Unit]\nConditionPathExists=!{FOLDER}\n",
+    "systemd-tmpfiles-setup.service": (
+        "[Service]\nExecStart=\nExecStart=systemd-tmpfiles --create --remove --boot"
+        " --exclude-prefix=/dev --exclude-prefix=/tmp --exclude-prefix=/var/tmp\n"
+    ),
+}
+
 _UNIT = """\
 [Unit]
 Description=goldsmith agent
@@ -92,8 +102,10 @@ def boot_initramfs() -> dict[str, File]:
         f"{system}/{unit}": File(_UNIT.format(agent=f"{FOLDER}/agent").encode()),
         f"{system}/sysinit.target.wants/{unit}": File(link=f"/run/systemd/system/{unit}"),
     }
-    rest = File(f"[Unit]\nConditionPathExists=!{FOLDER}\n".encode())
-    return files | {f"{system}/{name}.d/50-goldsmith.conf": rest for name in _AT_REST}
+    overrides = dict.fromkeys(_AT_REST, f"[Unit]\nConditionPathExists=!{FOLDER}\n") | _TMP_STAYS
+    for name, text in overrides.items():
+        files[f"{system}/{name}.d/50-goldsmith.conf"] = File(text.encode())
+    return files
 
 
 def installed(init: str) -> tuple[dict[str, File], dict[str, str]]:

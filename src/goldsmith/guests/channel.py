@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from .. import clock
 from ..documents.guest import OnOutput, Result
@@ -36,12 +37,16 @@ class Channel:
     """One agent at the other end of `sock`.
 
     `check` is called while waiting, at least twice a second, and whenever `alarm` (a file
-    descriptor) can be read: it raises when the machine below is in trouble.
+    descriptor) can be read: it raises when the machine below is in trouble. `ended` waits for the end
+    of a machine whose line is broken, and raises why.
     """
 
-    def __init__(self, sock: socket.socket, check: Callable[[], None], alarm: int) -> None:
+    def __init__(
+        self, sock: socket.socket, check: Callable[[], None], ended: Callable[[], NoReturn], alarm: int
+    ) -> None:
         self._sock = sock
         self._check = check
+        self._ended = ended
         self._alarm = alarm
         self._received = bytearray()
         self._last = 0
@@ -151,7 +156,7 @@ class Channel:
                 if clock.monotonic() - waited > SILENT_AFTER:
                     raise silent() from None
             except OSError:
-                self._lost()
+                self._ended()
 
     def _frame(self, timeout: float) -> tuple[bytes, int, bytes] | None:
         """The next frame if one comes within `timeout` seconds; watches for silence meanwhile."""
@@ -179,7 +184,7 @@ class Channel:
         except OSError:
             piece = b""
         if not piece:
-            self._lost()
+            self._ended()
         self._received += piece
         self._heard = clock.monotonic()
         self._asked = False
@@ -194,10 +199,6 @@ class Channel:
         payload = bytes(self._received[_HEADER.size : end])
         del self._received[:end]
         return kind, channel, payload
-
-    def _lost(self) -> None:
-        self._check()
-        raise GuestFailed("the guest's machine is gone", code="guest-gone")
 
 
 class Refused(Exception):

@@ -66,7 +66,7 @@ def inspect(settings: Settings, log: Log, folder: Path, disk: Chain) -> Iterator
     boot = Direct(kernel.vmlinuz, folder / "initrd", "console=ttyS0 quiet panic=-1 goldsmith.mode=inspect")
     machine = Machine(folder, disk, boot, Hardware(accelerator.accelerator(settings), memory=640, cpus=1))
     try:
-        channel = Channel(machine.agent, machine.check, machine.alarm)
+        channel = machine.channel()
         limit = clock.monotonic() + 120
         channel.hello(lambda: limit - clock.monotonic())
         inspection = Inspection(channel)

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from qemu.qmp import QMPClient, QMPError
 
@@ -21,6 +21,7 @@ from ..disks.chain import Chain
 from ..errors import GuestFailed, HostLack
 from . import firmware, loop, room
 from .accelerator import Accelerator
+from .channel import Channel
 
 SERIAL_TAIL = 20
 
@@ -59,7 +60,7 @@ class Machine:
     def __init__(self, folder: Path, disk: Chain, boot: Direct | ByFirmware, hardware: Hardware) -> None:
         self.folder = folder
         self.serial = folder / "serial"
-        self.agent, agent_end = socket.socketpair()
+        self._agent, agent_end = socket.socketpair()
         monitor, monitor_end = socket.socketpair()
         self._alarm, self._ring = socket.socketpair()
         self._events: list[dict[str, Any]] = []
@@ -69,7 +70,7 @@ class Machine:
         try:
             self._process = loop.wait(self._start(command, monitor, (agent_end, monitor_end)), 60)
         except BaseException:
-            for end in (self.agent, monitor):
+            for end in (self._agent, monitor):
                 end.close()
             raise
         finally:
@@ -77,9 +78,13 @@ class Machine:
             monitor_end.close()
 
     @property
-    def alarm(self) -> int:
-        """A file descriptor that can be read when something happened that `check` should see."""
-        return self._alarm.fileno()
+    def pid(self) -> int:
+        """Of the process that all of the machine's processes die with."""
+        return self._process.pid
+
+    def channel(self) -> Channel:
+        """The line to the agent in it."""
+        return Channel(self._agent, self.check, self.ended, self._alarm.fileno())
 
     def check(self) -> None:
         """Raise what went wrong with the machine, if anything did."""
@@ -112,6 +117,14 @@ class Machine:
                     last_lines=tail,
                     code="qemu-ended",
                 )
+
+    def ended(self) -> NoReturn:
+        """Wait for the end that a broken line announces, and raise why it came."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+            loop.wait(self._settle(), 10)
+        self.check()
+        raise self.failed("the guest's agent hung up", "agent-gone")
 
     def how_it_ended(self) -> str:
         """The reason of QEMU's SHUTDOWN event: guest-reset, guest-shutdown, guest-panic, … or empty."""
@@ -154,7 +167,7 @@ class Machine:
         self._process.wait()
         with contextlib.suppress(Exception):
             loop.wait(self._settle(), 10)
-        for end in (self.agent, self._alarm, self._ring):
+        for end in (self._agent, self._alarm, self._ring):
             end.close()
 
     async def _start(
@@ -232,11 +245,13 @@ def _command(
                 {"node-name": "uefi-variables", "driver": "file", "filename": str(variables)},
             ]
     network: list[str] = []
+    # Another slot than while building: an image that is tied to it has no network at its test (C43).
+    place = "" if isinstance(boot, Direct) else ",bus=pcie.0,addr=0x12"
     if hardware.network != "none":
         options = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{port}" for host, port in hardware.forwards)
         network = [
             *("-netdev", f"user,id=net,ipv6=off{options}"),
-            *("-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-device", f"virtio-net-pci,netdev=net,romfile=,mac={_mac()}{place}"),
         ]
     seed: list[str] = []
     if hardware.seed is not None:
@@ -268,6 +283,11 @@ def _command(
     if hardware.network == "room":
         qemu = [programs.find("unshare"), *room.inside(folder, qemu)[1:]]
     return [programs.find("setpriv"), "--pdeathsig=KILL", *qemu]
+
+
+def _mac() -> str:
+    """An address of its own for each machine, so that no image is tied to one."""
+    return ":".join(["52:54:00", *(f"{byte:02x}" for byte in os.urandom(3))])
 
 
 def _escaped(path: Path) -> str:

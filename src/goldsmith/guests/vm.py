@@ -79,6 +79,11 @@ class Vm:
         return self._channel
 
     @property
+    def system(self) -> System:
+        """What runs now: its kernel is another one after a reboot that took a newer."""
+        return self._system
+
+    @property
     def machine(self) -> Machine:
         assert self._machine is not None, "the vm is not running"
         return self._machine
@@ -130,7 +135,7 @@ class Vm:
 
     def _start(self) -> None:
         self._machine = Machine(self._folder, self._disk, self._boot(), self._hardware)
-        self._channel = Channel(self._machine.agent, self._machine.check, self._machine.alarm)
+        self._channel = self._machine.channel()
         try:
             self._channel.hello(self._time_left)
         except GuestFailed as error:

@@ -168,6 +168,7 @@ static void child_main(int n, char **words)
         (void)!write(score, "0", 1);
         close(score);
     }
+    umask(022);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     sigset_t none;

@@ -1,0 +1,1 @@
+"""Measurements of goldsmith beside its peers; see README.md."""

@@ -1,0 +1,122 @@
+"""`goldsmith build`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+from .text import count
+
+if TYPE_CHECKING:
+    from ..builds.build import Outcome
+    from ..builds.home import Home
+    from ..documents.recipe import Loaded
+    from .session import Session
+
+
+def build(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's file.")],
+    set_: options.Settings = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Copy the image there too: to a file, whose suffix may name its format, or into a folder.",
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="qcow2|raw|vmdk|vhd|vhdx",
+            help="Write this format in place of the recipe's. Repeatable.",
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Build an image by a recipe, boot it, test it.
+
+    The last line on stdout is the path of the image.
+    """
+    from .session import opened_home, session
+
+    values = options.settings(set_)
+    with session(json) as out:
+        from msgspec.structs import replace
+
+        from ..builds import build as builds
+        from ..builds import stages
+        from ..documents.recipe import load_recipe
+        from .destination import destination, formats_of
+
+        asked = formats_of(formats or ())
+        loaded = builds.with_settings(load_recipe(recipe), values)
+        name = f"{loaded.recipe.name}-{loaded.recipe.version}"
+        target = destination(output, name, asked or loaded.recipe.formats)
+        loaded = replace(loaded, recipe=replace(loaded.recipe, formats=target.formats))
+        building, testing = stages.plans(loaded)
+        _announce(out, loaded, len(building.steps), len(testing.steps))
+        out.expect((*building.steps, *testing.steps))
+        with opened_home() as home:
+            with _told_where(home):
+                outcome = builds.build(home, loaded, out.log)
+            copies = target.copy(outcome.paths, out.log)
+            written = [outcome.paths[kind] for kind in target.formats]
+            _tell(home, outcome, copies, [*copies, *written], out)
+
+
+def _announce(out: Session, loaded: Loaded, steps: int, tests: int) -> None:
+    recipe = loaded.recipe
+    what = f"{recipe.name} {recipe.version} on {recipe.base}"
+    out.log.info(f"{what}: {count(steps, 'step')}, {count(tests, 'test')}")
+    for problem in loaded.warnings:
+        out.log.warning(f"{problem.where}: {problem.message}")
+
+
+def _tell(home: Home, outcome: Outcome, copies: list[Path], files: list[Path], out: Session) -> None:
+    """`files` are all that were asked for; the first is what the last line names."""
+    from .image.words import as_json, summary
+
+    first, *others = files
+    rows = [*summary(outcome.image), ("log", str(_log(home, outcome.build.id)))]
+    out.say()
+    out.facts(rows + [("also", str(path)) for path in others])
+    out.result(
+        {
+            "image": as_json(home, outcome.image),
+            "build": outcome.build.id,
+            "log": str(_log(home, outcome.build.id)),
+            "paths": {kind: str(path) for kind, path in outcome.paths.items()},
+            "copies": [str(path) for path in copies],
+        }
+    )
+    out.say(str(first))
+
+
+@contextmanager
+def _told_where(home: Home) -> Iterator[None]:
+    """Note on a failure where its whole log is, and the image if there is one to look into."""
+    from ..catalog.builds import list_builds
+    from ..catalog.worker import this_worker
+    from ..database.engine import reading
+    from ..errors import GoldsmithError
+
+    try:
+        yield
+    except GoldsmithError as error:
+        with reading(home.engine) as tx:
+            mine = next((each for each in list_builds(tx) if each.worker == this_worker()), None)
+        if mine is not None:
+            error.add_note(f"the whole log: {_log(home, mine.id)}")
+            if mine.status == "test_failed":
+                error.add_note(f"the image was kept to look into: goldsmith image boot {mine.image_id}")
+        raise
+
+
+def _log(home: Home, build_id: str) -> Path:
+    return home.settings.logs / f"{build_id}.jsonl"

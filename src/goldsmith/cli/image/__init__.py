@@ -1,0 +1,1 @@
+"""`goldsmith image …`: one module a command."""

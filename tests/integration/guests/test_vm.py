@@ -1,0 +1,157 @@
+"""What steps find in a vm: the image's own system, with nothing of ours in it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from goldsmith.builds.home import Home
+from goldsmith.catalog.images import Image
+from goldsmith.documents.guest import Command
+from goldsmith.errors import StepFailed
+from goldsmith.guests.inspection import inspect
+from goldsmith.guests.vm import Vm
+from goldsmith.log import Log, Stream
+from tests.machines import running, shell
+
+
+@pytest.fixture(scope="module")
+def vm(shared_home: Home, debian: Image) -> Iterator[Vm]:
+    with running(shared_home, debian) as (machine, _):
+        yield machine
+
+
+def test_its_own_init_runs_and_all_units_started(vm: Vm) -> None:
+    assert shell(vm, "cat /proc/1/comm; systemctl is-system-running") == "systemd\nrunning\n"
+
+
+def test_stdout_and_stderr_come_apart_and_as_they_are_written(vm: Vm) -> None:
+    heard: list[tuple[Stream, bytes]] = []
+    script = "echo one; sleep 1; echo two >&2; sleep 1; echo three"
+
+    done = vm.run(Command(["sh", "-c", script]), lambda stream, piece: heard.append((stream, piece)))
+
+    assert heard == [("stdout", b"one\n"), ("stderr", b"two\n"), ("stdout", b"three\n")]
+    assert (done.status, done.stdout, done.stderr) == (0, b"one\nthree\n", b"two\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "status"),
+    [(["sh", "-c", "exit 194"], 194), (["sh", "-c", "kill -9 $$"], 137), (["no-such-program"], 127)],
+)
+def test_a_command_ends_with_its_status(vm: Vm, argv: list[str], status: int) -> None:
+    assert vm.run(Command(argv)).status == status
+
+
+def test_a_step_has_no_terminal_and_its_stdin_is_at_its_end(vm: Vm) -> None:
+    """Case C35: whoever asks a question gets no answer at once, instead of waiting for ever."""
+    script = "test -t 0 && echo terminal; read x || echo end; sudo -n sh -c 'read y || echo end'"
+    assert shell(vm, script) == "end\nend\n"
+
+
+def test_at_a_time_out_the_whole_process_group_is_killed(vm: Vm) -> None:
+    script = "sleep 4711 & echo begun; sleep 4711"
+
+    done = vm.run(Command(["sh", "-c", script], timeout=3))
+
+    assert (done.timed_out, done.stdout) == (True, b"begun\n")
+    assert vm.run(Command(["pgrep", "-f", "sleep 4711"])).stdout == b""
+
+
+def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_step(vm: Vm) -> None:
+    assert shell(vm, "setsid sleep 4712 & echo started", timeout=60) == "started\n"
+    shell(vm, "pkill -f 'sleep 4712'")
+
+
+def test_a_large_output_comes_whole(vm: Vm) -> None:
+    done = vm.run(Command(["sh", "-c", "seq 1 300000"]))
+    assert done.stdout.decode().splitlines() == [str(number) for number in range(1, 300001)]
+
+
+def test_files_go_in_and_out(vm: Vm) -> None:
+    content = bytes(range(256)) * 5000
+
+    vm.put("/root/file", content, 0o640)
+
+    assert vm.get("/root/file") == content
+    stat = vm.stat("/root/file")
+    assert stat is not None
+    assert (stat.kind, stat.mode, stat.uid, stat.size) == ("file", 0o640, 0, len(content))
+    assert vm.stat("/root/nothing") is None
+
+
+def test_a_file_that_cannot_be_written_or_read_names_path_and_reason(vm: Vm) -> None:
+    with pytest.raises(StepFailed, match=r"^cannot write /no/folder: No such file or directory$"):
+        vm.put("/no/folder", b"")
+    with pytest.raises(StepFailed, match=r"^cannot read /nothing: No such file or directory$"):
+        vm.get("/nothing")
+
+
+def test_background_updaters_rest_and_are_as_enabled_as_before(vm: Vm) -> None:
+    """Case C33: none of them holds the lock of dpkg when the first step wants it."""
+    timers = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer"
+    assert shell(vm, f"systemctl is-enabled {timers}") == "enabled\n" * 3
+    assert vm.run(Command(["systemctl", "is-active", *timers.split()])).stdout == b"inactive\n" * 3
+
+
+def test_its_clock_is_the_hosts(vm: Vm) -> None:
+    """Case C37."""
+    assert abs(float(shell(vm, "date +%s.%N")) - time.time()) < 5
+
+
+def test_it_does_not_reach_the_hosts_loopback_or_private_addresses(vm: Vm) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for address in ("10.0.2.2", "127.0.0.1", "192.168.0.1", "169.254.169.254"):
+            script = f"timeout 5 bash -c 'echo > /dev/tcp/{address}/{port}'"
+            assert vm.run(Command(["sh", "-c", script])).status != 0, address
+
+
+def test_a_full_disk_in_the_guest_is_said_with_the_way_out(vm: Vm) -> None:
+    shell(
+        vm,
+        "fallocate -l $(($(df --output=avail -B1 / | tail -1) - 4096)) /full; cat /dev/zero > /more || true",
+    )
+    try:
+        with pytest.raises(StepFailed) as failed:
+            vm.put("/root/too-much", bytes(1 << 20))
+    finally:
+        shell(vm, "rm -f /full /more")
+    assert failed.value.message == "cannot write /root/too-much: No space left on device"
+    assert failed.value.hint == "give the recipe a larger disk: `disk: {size: 10GiB}`"
+
+
+def test_after_a_reboot_files_in_tmp_are_still_there_and_the_newest_kernel_runs(vm: Vm) -> None:
+    shell(
+        vm,
+        """
+        echo kept > /tmp/kept
+        mount -t tmpfs none /mnt
+        version=$(uname -r)
+        cp /boot/vmlinuz-$version /boot/vmlinuz-9.9.9
+        cp /boot/initrd.img-$version /boot/initrd.img-9.9.9
+        sed -i "s/$version/9.9.9/g" /boot/grub/grub.cfg
+        """,
+    )
+
+    vm.reboot()
+
+    assert shell(vm, "cat /tmp/kept; mountpoint -q /mnt || echo unmounted") == "kept\nunmounted\n"
+    entry = vm.system.boot
+    assert entry is not None
+    assert entry.entry.kernel == "/boot/vmlinuz-9.9.9"
+
+
+def test_nothing_of_ours_is_left_in_the_image(shared_home: Home, debian: Image, tmp_path: Path) -> None:
+    with running(shared_home, debian) as (machine, disk):
+        shell(machine, "systemctl daemon-reload")
+        machine.power_off()
+        with inspect(shared_home.settings, Log(), tmp_path / "look", disk) as inspection:
+            inspection.find_root()
+            words = ["/", "4", "find", "/", "-iname", "*goldsmith*"]
+            found = inspection.channel.request("run", words, root="/sysroot").stdout
+    assert found == b""

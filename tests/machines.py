@@ -1,0 +1,55 @@
+"""Machines for tests: guests on the shared images, in folders that go away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from goldsmith.builds import systems
+from goldsmith.builds.home import Home
+from goldsmith.catalog.images import Image
+from goldsmith.disks import overlay
+from goldsmith.disks.chain import Chain
+from goldsmith.documents.guest import Command
+from goldsmith.guests import vm
+from goldsmith.guests.accelerator import accelerator
+from goldsmith.guests.machine import Hardware
+from goldsmith.guests.runs import run_folder
+from goldsmith.guests.vm import System, Vm
+from goldsmith.log import Log
+
+
+@contextmanager
+def running(
+    home: Home,
+    image: Image,
+    *,
+    init: str = "",
+    network: str = "",
+    device: str = "",
+    folder: Path | None = None,
+) -> Iterator[tuple[Vm, Chain]]:
+    """A vm on a throw-away overlay of an image, with its disk (which lies in `folder`).
+
+    `init="none"` leaves the image's init out: the agent is the first process, and the boot quick.
+    """
+    log = Log()
+    assert image.file is not None
+    with run_folder(home.settings) as run:
+        known = systems.of_image(home, image, run, log)
+        disk = overlay.over(home.disk(image), (folder or run) / "disk.qcow2", image.file.virtual_size)
+        root = known.facts.root
+        root = replace(root, init=init or root.init, device=device or root.device)
+        hardware = Hardware(accelerator(home.settings), network=network or vm.network()[0])
+        with Vm(log, run / "vm", disk, System(root, known.boot), hardware) as machine:
+            yield machine, disk
+
+
+def shell(guest: Vm, script: str, timeout: float | None = 300) -> str:
+    """What a script prints in a guest that is expected to succeed."""
+    done = guest.run(Command(["sh", "-c", script], timeout=timeout))
+    if done.status:
+        raise RuntimeError(f"exit {done.status}: {done.stderr.decode()}{done.stdout.decode()}")
+    return done.stdout.decode()
