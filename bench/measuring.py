@@ -17,7 +17,7 @@ from goldsmith import settings
 from goldsmith.guests import accelerator
 
 #: Seconds that quiet() waits for other work on the machine to end.
-PATIENCE = 300.0
+PATIENCE = 120.0
 
 
 def arguments(description: str, rounds: int) -> argparse.Namespace:

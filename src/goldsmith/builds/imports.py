@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from ..catalog import images
 from ..catalog.images import Image, ImageFile, NewImage
 from ..database.engine import transaction
-from ..disks import files, formats
+from ..disks import files, formats, headers
+from ..disks.chain import Chain
 from ..log import Log
 from .home import Home
 
@@ -27,9 +29,9 @@ def import_image(
     `kernel` and `initrd` are for a disk that has no kernel in it. The same content under the same
     name is imported once. Raises Invalid: it is not such a disk, or points outside itself.
     """
-    from ..disks import headers
-
     found = headers.check_import(path)
+    kind: Literal["qcow2", "raw"] = "qcow2" if found.format == "qcow2" else "raw"
+    assert found.virtual_size is not None  # both formats say it
     if found.note:
         log.warning(found.note)
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("-._") or "imported"
@@ -47,7 +49,7 @@ def import_image(
     target = home.settings.images / f"{image.id}.qcow2"
     try:
         with log.task("import", path=str(path), format=found.format):
-            written = formats.take(path, found, target)
+            written = formats.write(Chain((path,), kind), target, "qcow2")
             for what, beside in (("kernel", kernel), ("initrd", initrd)):
                 if beside is not None:
                     files.copy(beside, home.beside(image.id, what))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -60,4 +62,8 @@ def goldsmith(
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What a guest prints need not fit the encoding here.
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -32,7 +32,7 @@ class _Running:
 
 
 class Terminal:
-    """A log listener. `plan` are the steps to come, each as `text.step_name` and its action.
+    """A log listener.
 
     A thread draws while nothing happens; so all that it reads is replaced whole, never changed.
     """

@@ -95,8 +95,10 @@ def inspect_file(path: Path) -> DiskFile:
             raise Invalid(
                 f"{path} is empty", hint="the copy may have been cut off: get it anew", code="disk-empty"
             )
-        head = file.read(table.HEAD)
-        found = _look(path, file, head, length)
+        try:
+            found = _look(path, file, file.read(table.HEAD), length)
+        except Invalid as error:
+            raise Invalid(error.message, where=str(path), hint=error.hint, code=error.code) from None
     if found.virtual_size is not None and not 0 < found.virtual_size <= LARGEST:
         raise Invalid(
             f"{path} says that it is a disk of {found.virtual_size} bytes; 1 byte to 64 TiB are possible",
@@ -191,7 +193,7 @@ def _look(path: Path, file: BinaryIO, head: bytes, length: int) -> DiskFile:
             header = qcow2.read(file, length)
             return DiskFile(path, "qcow2", header.virtual_size, details=header)
         case "vmdk" if head[:4] != b"COWD":
-            described = vmdk.read(file)
+            described = vmdk.read(file, length)
             return DiskFile(path, "vmdk", described.virtual_size, details=described)
         case "vhd":
             return DiskFile(path, "vhd", int.from_bytes(head[48:56], "big"))
@@ -242,7 +244,11 @@ def _check_qcow2(path: Path, header: qcow2.Header) -> None:
     if header.backing_file is not None:
         _refuse(f"{path} needs another file below it ({header.backing_file})", flat, "outside-reference")
     if header.encrypted:
-        _refuse(f"{path} is encrypted", f"{flat} --object secret,…, with its passphrase", "disk-encrypted")
+        _refuse(
+            f"{path} is encrypted",
+            "import a copy that is not: goldsmith knows no passphrase for it",
+            "disk-encrypted",
+        )
     if header.corrupt:
         _refuse(
             f"{path} is marked as corrupt",

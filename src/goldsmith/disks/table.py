@@ -295,4 +295,8 @@ def _aligned(end: int) -> int:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise Invalid(f"the partition table {what}", code="partition-table")
+    raise Invalid(
+        f"the partition table {what}",
+        hint="the disk was cut off or damaged: get it anew, or mend it where it came from (`sgdisk -v`)",
+        code="partition-table",
+    )

@@ -25,8 +25,8 @@ class Vmdk:
     parent: str = ""
 
 
-def read(file: BinaryIO) -> Vmdk:
-    """Read an open file that starts with SPARSE or DESCRIPTOR. Never raises: it only reports."""
+def read(file: BinaryIO, length: int) -> Vmdk:
+    """Read an open file of `length` bytes that starts with SPARSE or DESCRIPTOR. Never raises."""
     file.seek(0)
     start = file.read(_MOST)
     if not start.startswith(SPARSE):
@@ -35,8 +35,8 @@ def read(file: BinaryIO) -> Vmdk:
     capacity, descriptor_at, descriptor_sectors = fields[3], fields[5], fields[6]
     if descriptor_at == 0:
         return Vmdk("part of a set", capacity * 512)
-    # Neither the place nor the length is believed beyond what a descriptor can be.
-    file.seek(min(descriptor_at, 1 << 40) * 512)
+    # Neither the place nor the length is believed beyond what can be.
+    file.seek(min(descriptor_at * 512, length))
     text = file.read(min(descriptor_sectors * 512, _MOST)).decode(errors="replace")
     # Capacity 0 makes a reader go by the descriptor alone.
     return _described(text, capacity * 512 or None)

@@ -1,6 +1,7 @@
 """A clock that stands still until a test moves it."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,8 +10,8 @@ from goldsmith import clock
 
 
 @pytest.fixture
-def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Stop the clock at noon; the function moves it on by seconds."""
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
+    """Stop the clock at noon, UTC being the local time; the function moves it on by seconds."""
     seconds = 0.0
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
@@ -18,7 +19,10 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         nonlocal seconds
         seconds += by
 
-    monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr(clock, "monotonic", lambda: seconds)
-    monkeypatch.setattr(clock, "now", lambda: datetime.fromtimestamp(noon + seconds, UTC))
-    return move
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        patch.setattr(clock, "monotonic", lambda: seconds)
+        patch.setattr(clock, "now", lambda: datetime.fromtimestamp(noon + seconds, UTC))
+        yield move
+    time.tzset()

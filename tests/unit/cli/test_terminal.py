@@ -47,11 +47,11 @@ def test_what_is_done_stays_with_its_time_and_note(
         pass_time(22.3)
     with screen.log.task("step", **screen.step("Install")) as task:
         pass_time(125)
-        task.note("exit code 0")
+        task.note("done")
 
     assert screen.printed == [
         "✓     22.3 s  boot  tcg",
-        "✓ 2 min 05 s  nginx / build / Install  ExecuteBash, exit code 0",
+        "✓ 2 min 05 s  nginx / build / Install  ExecuteBash, done",
     ]
 
 
@@ -100,9 +100,13 @@ def test_work_within_work_is_indented_under_its_heading(
 
 
 def test_failed_and_stopped_work_is_marked(screen: Screen, pass_time: Callable[[float], None]) -> None:
-    with pytest.raises(StepFailed), screen.log.task("step", **screen.step("Install")) as task:
-        task.note("the script ended with exit code 3")
-        raise StepFailed("the script ended with exit code 3")
+    def fail() -> None:
+        with screen.log.task("step", **screen.step("Install")) as task:
+            task.note("the script ended with exit code 3")
+            raise StepFailed("the script ended with exit code 3")
+
+    with pytest.raises(StepFailed):
+        fail()
     with pytest.raises(KeyboardInterrupt), screen.log.task("boot"):
         raise KeyboardInterrupt
 

@@ -64,7 +64,14 @@ def test_durations_are_short(seconds: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(-3, "0 s"), (12.9, "12 s"), (300, "5 min"), (3 * 3600, "3 h"), (86400, "1 day"), (40 * 86400, "40 days")],
+    [
+        (-3, "0 s"),
+        (12.9, "12 s"),
+        (300, "5 min"),
+        (3 * 3600, "3 h"),
+        (86400, "1 day"),
+        (40 * 86400, "40 days"),
+    ],
 )
 def test_an_age_is_its_largest_unit(seconds: float, shown: str) -> None:
     assert age(seconds) == shown
