@@ -45,9 +45,10 @@ BOOTED = ("64K, -m 16", "256K, -m 16", "2M, -m 16")
 
 @dataclass
 class Taken:
-    """Seconds by round, and the size of the result in bytes."""
+    """Seconds by round, those of zstd just before each, and the size of the result in bytes."""
 
     seconds: list[float] = field(default_factory=list)
+    zstd: list[float] = field(default_factory=list)
     size: int = 0
 
 
@@ -57,13 +58,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     disk, data = _unpack(home.built(chosen.work), folder)
     say(f"{machine()}; {data.stat().st_size / MIB:.0f} MiB of data")
-    taken = _write_in_turns(disk, data, folder, chosen.rounds)
-    limit = taken["zstd -3 -T2"]
-    rows = [["written by", "s", "MiB", "against zstd"]]
-    for name, each in taken.items():
-        figures = f"{median(each.seconds):.2f}", f"{each.size / MIB:.0f}"
-        rows.append([name, *figures, f"{ratio(each.seconds, limit.seconds):.2f}"])
-    say(table(rows))
+    say(table(_write_in_turns(disk, data, folder, chosen.rounds)))
     say("")
     say(table(_boot_in_turns({name: _image(folder, name) for name in BOOTED}, folder)))
 
@@ -88,29 +83,31 @@ def _unpack(image: Path, folder: Path) -> tuple[Path, Path]:
     return disk, data
 
 
-def _write_in_turns(disk: Path, data: Path, folder: Path, rounds: int) -> dict[str, Taken]:
-    source = Chain((disk,)).filename()
+def _write_in_turns(disk: Path, data: Path, folder: Path, rounds: int) -> Sequence[Sequence[str]]:
     packed = folder / "data.zst"
-    ways: dict[str, tuple[Path, Callable[[], object]]] = {
-        "zstd -3 -T2": (packed, partial(_zstd, data, packed)),
-    }
-    for name, options in VARIANTS.items():
-        image = _image(folder, name)
-        words: list[str | Path] = ["convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd"]
-        ways[name] = image, partial(qemu_img.run, *words, *options, source, image)
-    taken = {name: Taken() for name in ways}
-    data.read_bytes()  # into the page cache, as the disk of a build is when it is written
-    disk.read_bytes()
+    zstd = partial(_zstd, data, packed)
+    convert: list[str | Path] = ["convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd"]
+    taken = {name: Taken() for name in VARIANTS}
+    for path in (data, disk):
+        path.read_bytes()  # into the page cache, as the disk of a build is when it is written
     for number in range(rounds):
         load = quiet()
-        for name, (path, write) in ways.items():
-            path.unlink(missing_ok=True)
-            start = time.monotonic()
-            write()
-            taken[name].seconds.append(time.monotonic() - start)
-            taken[name].size = path.stat().st_size
-        say(f"round {number + 1}, load before it {load:.2f}")
-    return taken
+        for name, each in taken.items():
+            image = _image(folder, name)
+            image.unlink(missing_ok=True)
+            words = [*convert, *VARIANTS[name], Chain((disk,)).filename(), image]
+            each.zstd.append(_time(zstd))
+            each.seconds.append(_time(partial(qemu_img.run, *words)))
+            each.size = image.stat().st_size
+        say(f"writing, round {number + 1}, load before it {load:.2f}")
+    limits = [seconds for each in taken.values() for seconds in each.zstd]
+    size = packed.stat().st_size
+    rows = [["written by", "s", "MiB", "against zstd just before"]]
+    rows.append(["zstd -3 -T2", f"{median(limits):.2f}", f"{size / MIB:.0f}", "1"])
+    for name, each in taken.items():
+        figures = f"{median(each.seconds):.2f}", f"{each.size / MIB:.0f}"
+        rows.append([name, *figures, f"{ratio(each.seconds, each.zstd):.2f}"])
+    return rows
 
 
 def _boot_in_turns(images: dict[str, Path], folder: Path) -> Sequence[Sequence[str]]:
@@ -136,6 +133,12 @@ def _boot_in_turns(images: dict[str, Path], folder: Path) -> Sequence[Sequence[s
 
 def _image(folder: Path, name: str) -> Path:
     return folder / f"{name.replace(', ', '-').replace(' ', '')}.qcow2"
+
+
+def _time(work: Callable[[], object]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
 
 
 def _zstd(data: Path, packed: Path) -> None:

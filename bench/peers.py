@@ -6,6 +6,7 @@ speed drifts does not favour one of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -15,7 +16,7 @@ from .measuring import arguments, machine, quiet, ratio, say, table
 from .ways import Taken
 
 MIB = 1 << 20
-WAYS: dict[str, Callable[[Path], Taken]] = {
+WAYS: dict[str, Callable[[Path, Path], Taken]] = {
     "chroot (the floor)": ways.by_chroot,
     "goldsmith": ways.by_goldsmith,
     "virt-customize": ways.by_virt_customize,
@@ -26,15 +27,16 @@ WAYS: dict[str, Callable[[Path], Taken]] = {
 def main() -> None:
     chosen = arguments("the job by goldsmith, virt-customize, Packer and in a chroot", rounds=3)
     work: Path = chosen.work
-    home.bootstrap(work)
+    base = home.bootstrap(work)
     home.built(work)  # what goldsmith looks up once for a base is kept, as libguestfs' appliance is
     taken: dict[str, list[Taken]] = {name: [] for name in WAYS}
     for number in range(chosen.rounds):
         load = quiet()
         say(f"round {number + 1}, load before it {load:.2f}")
         for name, way in WAYS.items():
-            taken[name].append(way(work))
-            say(f"  {name}: {taken[name][-1].seconds:.1f} s")
+            taken[name].append(now := way(work, base))
+            stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in now.stages.items())
+            say(f"  {name}: {now.seconds:.1f} s ({stages}), load {os.getloadavg()[0]:.2f}")
     say("")
     say(machine())
     say(_totals(taken))

@@ -46,8 +46,11 @@ def steps() -> dict[str, str]:
     return {step["name"]: "\n".join(step["inputs"]["commands"]) for step in phase["steps"]}
 
 
-def by_goldsmith(work: Path) -> Taken:
-    """`goldsmith build`: until the image is written. Its clean-up is inside, its test is not."""
+def by_goldsmith(work: Path, base: Path) -> Taken:
+    """`goldsmith build`: until the image is written. Its clean-up is inside, its test is not.
+
+    It takes the base by its name.
+    """
     start = time.monotonic()
     stages: dict[str, float] = {}
     written = tested = 0.0
@@ -68,7 +71,7 @@ def by_goldsmith(work: Path) -> Taken:
     return taken
 
 
-def by_packer(work: Path) -> Taken:
+def by_packer(work: Path, base: Path) -> Taken:
     """Packer's QEMU builder with its shell provisioner over SSH, let in by a NoCloud seed.
 
     Debian's version cannot put an overlay on the base (QEMU wants the backing format named), so it
@@ -81,7 +84,7 @@ def by_packer(work: Path) -> Taken:
     marked = [line for name, step in steps().items() for line in (f"echo 'step {name}'", step)]
     accelerator = accelerator_name()
     builder = {
-        **{"type": "qemu", "iso_url": str(home.bootstrap(work)), "iso_checksum": "none", "disk_image": True},
+        **{"type": "qemu", "iso_url": str(base), "iso_checksum": "none", "disk_image": True},
         **{"skip_resize_disk": True, "skip_compaction": True, "format": "qcow2", "vm_name": "disk.qcow2"},
         **{"output_directory": str(out), "headless": True, "boot_wait": "0s"},
         **{"accelerator": accelerator, "machine_type": "q35", "memory": 1024, "cpus": 2},
@@ -107,12 +110,11 @@ def by_packer(work: Path) -> Taken:
     return _compressed(start, stages, out / "disk.qcow2", folder / "image.qcow2")
 
 
-def by_virt_customize(work: Path) -> Taken:
+def by_virt_customize(work: Path, base: Path) -> Taken:
     """virt-customize on an overlay: the steps in libguestfs' own system, the image's init never runs."""
     folder = work / "virt-customize"
     folder.mkdir(exist_ok=True)
     disk = folder / "disk.qcow2"
-    base = home.bootstrap(work)
     start = time.monotonic()
     disk.unlink(missing_ok=True)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", disk], check=True)
@@ -131,10 +133,10 @@ def by_virt_customize(work: Path) -> Taken:
     return _compressed(start, stages, disk, folder / "image.qcow2")
 
 
-def by_chroot(work: Path) -> Taken:
+def by_chroot(work: Path, base: Path) -> Taken:
     """The floor: the commands in a plain chroot of the base's files on this host. Makes no image."""
     root = work / "root"
-    _unpack(work, root)
+    _unpack(work, base, root)
     stages = {}
     start = time.monotonic()
     for name, step in steps().items():
@@ -212,9 +214,8 @@ def _seed(folder: Path) -> Path:
     return key
 
 
-def _unpack(work: Path, root: Path) -> None:
+def _unpack(work: Path, base: Path, root: Path) -> None:
     """The base's files as a fresh folder; none of its services is started by a package."""
-    base = home.bootstrap(work)
     tar = work / f"{base.stem}.tar"
     if not tar.exists():
         command: list[str | Path] = ["guestfish", "--ro", "-a", base, "-i", "tar-out", "/", tar]

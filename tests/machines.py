@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from goldsmith.builds import systems
+from goldsmith.builds import stages, systems
 from goldsmith.builds.home import Home
 from goldsmith.catalog.images import Image
 from goldsmith.disks import overlay
 from goldsmith.disks.chain import Chain
 from goldsmith.documents.guest import Command
+from goldsmith.documents.plan import Plan
+from goldsmith.documents.recipe import Loaded, Recipe
 from goldsmith.guests import vm
 from goldsmith.guests.accelerator import accelerator
 from goldsmith.guests.machine import Hardware
 from goldsmith.guests.runs import run_folder
 from goldsmith.guests.vm import System, Vm
 from goldsmith.log import Log
+from goldsmith.steps.report import Report
 
 
 @contextmanager
@@ -53,3 +56,16 @@ def shell(guest: Vm, script: str, timeout: float | None = 300) -> str:
     if done.status:
         raise RuntimeError(f"exit {done.status}: {done.stderr.decode()}{done.stdout.decode()}")
     return done.stdout.decode()
+
+
+def boot_test(home: Home, image: Image, disk: Chain) -> Report:
+    """The test stage of an image without tests, on another disk than its own. Raises TestFailed."""
+    assert image.file is not None
+    recipe = Recipe(name="tested", version="1.0.0", base=image.id)
+    nothing = Plan(())
+    with run_folder(home.settings) as folder:
+        hardware = Hardware(accelerator(home.settings), network=vm.network()[0])
+        loaded = Loaded(recipe, (), ())
+        job = stages.Job(home, Log(), loaded, image, hardware, folder, nothing, nothing, {})
+        known = systems.of_image(home, image, folder, Log())
+        return stages.test(job, disk, known)

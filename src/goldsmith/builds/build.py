@@ -13,6 +13,8 @@ from ..catalog.builds import Build
 from ..catalog.description import Description, StepRecord
 from ..catalog.images import Image, ImageFile, NewImage
 from ..database.engine import reading, transaction
+from ..disks import bases, files
+from ..disks.chain import Chain
 from ..disks.formats import Written
 from ..documents.plan import assign
 from ..documents.recipe import Format, Loaded
@@ -74,7 +76,8 @@ def base_image(home: Home, reference: str, where: str, log: Log) -> Image:
             return images.get_usable_image(tx, reference)
     except NotFound as error:
         at = f"{where}: " if where else ""
-        raise NotFound(f"{at}{error.message}", hint=error.hint, code="unknown-base") from None
+        hint = f"goldsmith image bootstrap {reference}" if reference in bases.names() else error.hint
+        raise NotFound(f"{at}{error.message}", hint=hint, code="unknown-base") from None
 
 
 def _run(job: stages.Job, record: Build) -> Outcome:
@@ -105,7 +108,9 @@ def _run(job: stages.Job, record: Build) -> Outcome:
     _status(home, record.id, "testing")
     try:
         with log.task("test the image"):
-            tested = stages.test(job, written[0].path, known, file.digest)
+            tested = stages.test(job, Chain((written[0].path,)), known)
+            if files.digest(written[0].path) != file.digest:
+                raise TestFailed("the image's file changed while it was tested", code="image-changed")
     except TestFailed as error:
         with transaction(home.engine) as tx:
             images.mark_failed(tx, image.id, error.message.splitlines()[0], file, description)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from .. import programs
-from . import qemu_img, table
+from . import contained, qemu_img, table
 from .table import SECTOR, Partition
 
 MIB = 1 << 20
@@ -94,6 +94,13 @@ def make(tar: IO[bytes], folder: Path, names: Names) -> None:
         (folder / name).unlink()
 
 
+def check_tools() -> None:
+    """Raise HostLack for the first program that is not there, before anything long begins."""
+    contained.command(["mmdebstrap"])
+    for tool in ("tar", "mke2fs", "mkfs.vfat", "mmd", "mcopy", "qemu-img"):
+        programs.find(tool)
+
+
 def boot_code(boot: bytes, home: Partition) -> bytes:
     """GRUB's boot.img as the first 440 bytes of a disk whose core image lies in `home`.
 
@@ -116,15 +123,10 @@ def core_image(core: bytes, home: Partition) -> bytes:
 
 
 def _run_as_root(argv: Sequence[str], tar: IO[bytes], folder: Path) -> None:
-    for tool in ("tar", "mke2fs", "mkfs.vfat", "mcopy"):
-        programs.find(tool)
-    command = [programs.find("setpriv"), "--pdeathsig=KILL"]
-    if os.geteuid() != 0:
-        command += [programs.find("unshare"), "--user", "--map-root-user", "--map-auto", "--kill-child"]
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": path}
     done = subprocess.run(
-        [*command, *argv], stdin=tar, capture_output=True, cwd=folder, env=environment, check=False
+        contained.command(argv), stdin=tar, capture_output=True, cwd=folder, env=environment, check=False
     )
     if done.returncode != 0:
         raise programs.failed(["laying out the base"], done.returncode, done.stderr)

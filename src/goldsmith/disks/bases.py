@@ -11,10 +11,13 @@ from .. import clock
 from ..errors import NotFound
 from ..log import Log
 from ..settings import Settings
-from . import basedisk, debian, rootfs, shelf
+from . import basedisk, debian, files, rootfs, shelf
 
 #: A second bootstrap within this time is the first one's result.
 FRESH = timedelta(days=1)
+
+#: The unpacked root file system, its disk as raw and as qcow2, for a moment beside each other.
+ROOM = 3 << 30
 
 _CODE = ("debian.py", "rootfs.py", "basedisk.py", "bootstrap.py")
 
@@ -74,6 +77,8 @@ def make_base(name: str, settings: Settings, log: Log, *, refresh: bool = False)
 
 def _make(recipe: debian.Recipe, bases: Path, key: str, last: _Record | None, log: Log) -> _Record:
     made = clock.now()
+    basedisk.check_tools()
+    files.need(bases, ROOM)
     with log.task(f"bootstrap {recipe.name}", suite=recipe.suite) as task, shelf.aside(bases, key) as fresh:
         disk = basedisk.new_names()
         with rootfs.base_tar(recipe, disk.root, disk.esp, fresh) as tar:

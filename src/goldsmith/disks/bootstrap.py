@@ -5,40 +5,44 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from .. import programs
 from ..errors import HostLack
+from . import contained
 
 
 @contextmanager
 def root_tar(
-    suite: str, packages: Sequence[str], options: Sequence[str], environment: Mapping[str, str] | None = None
+    suite: str,
+    packages: Sequence[str],
+    options: Sequence[str],
+    scratch: Path,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[IO[bytes]]:
     """Yield the uncompressed tar of a suite's root file system while mmdebstrap writes it.
 
-    `environment` reaches maintainer scripts and hooks.
-    As root it runs in root mode, else in a user namespace, so that owners are right either way.
+    `scratch` is where it is unpacked; `environment` reaches maintainer scripts and hooks.
     Raises HostLack: a tool is missing, the mirror is out of reach, a package is unknown, disk full.
     """
-    mode = "root" if os.geteuid() == 0 else "unshare"
     argv = [
-        programs.find("setpriv"),
-        # TERM, not KILL: mmdebstrap then removes its own scratch folder.
-        "--pdeathsig=TERM",
-        programs.find("mmdebstrap"),
-        f"--mode={mode}",
+        "mmdebstrap",
+        "--mode=root",
         "--format=tar",
         f"--include={','.join(packages)}",
         *options,
         suite,
         "-",
     ]
-    # /tmp is often in memory, and a root file system does not belong there.
-    around = {"TMPDIR": "/var/tmp", **os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}  # noqa: S108
+    around = {**os.environ, **(environment or {}), "TMPDIR": str(scratch.absolute()), "LC_ALL": "C.UTF-8"}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=around
+            contained.command(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=around,
         )
         assert process.stdout is not None
         try:
@@ -56,7 +60,7 @@ def root_tar(
             if status := process.wait():
                 raise _failed(status, errors)
         finally:
-            process.terminate()
+            process.kill()
             process.wait()
 
 
@@ -66,13 +70,22 @@ def _drain(stream: IO[bytes]) -> None:
 
 
 def _failed(status: int, errors: IO[bytes]) -> HostLack:
-    """mmdebstrap's own error lines begin with E:, and the cause stands before the last of them."""
+    """The lines that say what went wrong: apt's and mmdebstrap's begin with Err: and E:."""
     errors.seek(0)
     stderr = errors.read()
     lines = [line for line in stderr.splitlines() if line.startswith((b"E:", b"Err:"))]
+    # What follows from the line before, at length.
+    lines = [line for line in lines if b"mmdebstrap failed to run" not in line and b" apt-get " not in line]
     if b"No space left on device" in stderr:
         lines.append(b"No space left on device")
     error = programs.failed(["mmdebstrap"], status, b"\n".join(lines) or stderr)
     if not error.hint:
-        error.hint = "look at the network and at what `mmdebstrap` says when it is run by hand"
+        fetching = any(
+            word in stderr for word in (b"Failed to fetch", b"Could not resolve", b"Unable to connect")
+        )
+        error.hint = (
+            "look at the network: Debian's mirror has to be in reach, and to have what its index names"
+            if fetching
+            else "`mmdebstrap --include=PACKAGES SUITE /dev/null` shows all that it prints"
+        )
     return error

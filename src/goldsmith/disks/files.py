@@ -53,7 +53,7 @@ def need(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise HostLack(
-            f"{folder} has {free / 2**30:.1f} GiB free, and {size / 2**30:.1f} GiB are needed",
+            f"{folder} has {_shown(free)} free, and {_shown(size)} are needed",
             hint="free disk space, or set GOLDSMITH_HOME to a larger disk",
             code="disk-full",
         )
@@ -63,6 +63,10 @@ def digest(path: Path) -> str:
     """`sha256:` and the hexadecimal digest of a file's bytes."""
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _shown(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
 def _copy_range(source: int, target: int, length: int) -> None:

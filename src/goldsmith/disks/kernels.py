@@ -94,7 +94,7 @@ def _fetch(folder: Path) -> None:
     files: dict[str, str] = {}
     builtin: set[str] = set()
     with (
-        bootstrap.root_tar(SUITE, [PACKAGE], ["--variant=extract"]) as stream,
+        bootstrap.root_tar(SUITE, [PACKAGE], ["--variant=extract"], scratch) as stream,
         tarfile.open(fileobj=stream, mode="r|") as archive,
     ):
         for member in archive:

@@ -68,8 +68,8 @@ touch "$1/etc/grub.d/enable_cloud"
 def base_tar(recipe: Recipe, root_uuid: str, esp_serial: str, folder: Path) -> Iterator[IO[bytes]]:
     """Yield the tar of a base's root file system: installed, configured, with initrd and grub.cfg.
 
-    At its root lies `.release`, the digest of the signed indexes that it was made from. `folder` holds
-    our files meanwhile. Raises what bootstrap.root_tar raises.
+    At its root lies `.release`, the digest of the signed indexes that it was made from. It is made in
+    `folder`. Raises what bootstrap.root_tar raises.
     """
     laid = debian.files(recipe, root_uuid, esp_serial) | {
         "load.cfg": (0o644, _LOAD_CFG.format(root_uuid=root_uuid)),
@@ -84,7 +84,7 @@ def base_tar(recipe: Recipe, root_uuid: str, esp_serial: str, folder: Path) -> I
         f"--customize-hook={finish}",
     ]
     # The kernel's own hook leaves the initrd alone then: once, at the end, is enough.
-    with bootstrap.root_tar(recipe.suite, recipe.packages, options, {"INITRD": "No"}) as stream:
+    with bootstrap.root_tar(recipe.suite, recipe.packages, options, folder, {"INITRD": "No"}) as stream:
         yield stream
     ours.unlink()
 

@@ -2,12 +2,12 @@
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..log import Log
+from . import contained
 
 
 def keep(shelf: Path, key: str, make: Callable[[Path], None], log: Log) -> Path:
@@ -45,12 +45,12 @@ def aside(shelf: Path, key: str) -> Iterator[Path]:
     What a killed process left there is thrown away first.
     """
     folder = shelf / f".{key}.new"
-    shutil.rmtree(folder, ignore_errors=True)
+    contained.remove(folder)
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        contained.remove(folder)
 
 
 def place(fresh: Path, folder: Path) -> None:
