@@ -36,7 +36,8 @@ def main() -> None:
         for name, way in WAYS.items():
             taken[name].append(now := way(work, base))
             stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in now.stages.items())
-            say(f"  {name}: {now.seconds:.1f} s ({stages}), load {os.getloadavg()[0]:.2f}")
+            load = os.getloadavg()[0]
+            say(f"  {name}: {now.seconds:.1f} s, CPU {now.cpu:.1f} s ({stages}), load {load:.2f}")
     say("")
     say(machine())
     say(_totals(taken))
@@ -46,13 +47,15 @@ def main() -> None:
 
 
 def _totals(taken: dict[str, list[Taken]]) -> str:
-    seconds = {name: [each.seconds for each in all_] for name, all_ in taken.items()}
-    rows = [["way", "s", "image, MiB", "goldsmith against it"]]
-    for name, all_ in taken.items():
-        size = f"{median(each.size for each in all_) / MIB:.0f}" if all_[0].size else "none"
-        against = f"{ratio(seconds['goldsmith'], seconds[name]):.2f}"
-        rows.append([name, f"{median(seconds[name]):.1f}", size, against])
-    tested = median(each.tested for each in taken["goldsmith"])
+    ours = taken["goldsmith"]
+    rows = [["way", "s", "goldsmith against it", "CPU s", "goldsmith against it", "image, MiB"]]
+    for name, theirs in taken.items():
+        wall = ratio([each.seconds for each in ours], [each.seconds for each in theirs])
+        cpu = ratio([each.cpu for each in ours], [each.cpu for each in theirs])
+        row = [name, f"{median(each.seconds for each in theirs):.1f}", f"{wall:.2f}"]
+        row += [f"{median(each.cpu for each in theirs):.1f}", f"{cpu:.2f}"]
+        rows.append([*row, f"{median(each.size for each in theirs) / MIB:.0f}" if theirs[0].size else "none"])
+    tested = median(each.tested for each in ours)
     return table(rows) + f"\n\ngoldsmith's test of the image, in none of these: {tested:.1f} s"
 
 

@@ -31,10 +31,12 @@ COMPONENT = home.RECIPE.with_name("nginx.yml")
 class Taken:
     """Seconds from the start to the compressed image, and of each stage on the way.
 
-    `tested` is what a test of the finished image took beside that; `size` is in bytes.
+    `cpu` are the processor's seconds of all its processes, guests included, until then. `tested` is what
+    a test of the finished image took beside that; `size` is in bytes.
     """
 
     seconds: float
+    cpu: float
     stages: Mapping[str, float]
     size: int = 0
     tested: float = 0.0
@@ -53,9 +55,9 @@ def by_goldsmith(work: Path, base: Path) -> Taken:
     """
     start = time.monotonic()
     stages: dict[str, float] = {}
-    written = tested = 0.0
+    written = cpu = tested = 0.0
     image = Path()
-    with _running(goldsmith("build", home.RECIPE, "--json"), home.environment(work)) as lines:
+    with _running(goldsmith("build", home.RECIPE, "--json"), home.environment(work)) as (process, lines):
         for event in home.objects(lines):
             if "image" in event:
                 image = Path(event["image"]["path"])
@@ -65,8 +67,8 @@ def by_goldsmith(work: Path, base: Path) -> Taken:
             elif event.get("event") == "ended" and not written:
                 stages[event["fields"].get("step", event["name"])] = event["seconds"]
                 if event["name"] == "write the image":
-                    written = time.monotonic() - start
-    taken = Taken(written, stages, size, tested)
+                    written, cpu = time.monotonic() - start, _cpu_of(process)
+    taken = Taken(written, cpu, stages, size, tested)
     home.delete(work, image_id)
     return taken
 
@@ -104,10 +106,10 @@ def by_packer(work: Path, base: Path) -> Taken:
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "PACKER_CACHE_DIR": str(folder / "cache")}
     names = {"Starting VM": "boot to SSH", "Provisioning with": "upload", "Gracefully halting": "power off"}
     marks = list(names.items()) + [(f"step {name}", name) for name in steps()]
-    start = time.monotonic()
-    with _running(["packer", "build", "-color=false", template], environment) as lines:
+    start, cpu = time.monotonic(), _cpu()
+    with _running(["packer", "build", "-color=false", template], environment) as (_, lines):
         stages = _stages("copy the base", lines, lambda line: next((s for t, s in marks if t in line), None))
-    return _compressed(start, stages, out / "disk.qcow2", folder / "image.qcow2")
+    return _compressed(start, cpu, stages, out / "disk.qcow2", folder / "image.qcow2")
 
 
 def by_virt_customize(work: Path, base: Path) -> Taken:
@@ -115,7 +117,7 @@ def by_virt_customize(work: Path, base: Path) -> Taken:
     folder = work / "virt-customize"
     folder.mkdir(exist_ok=True)
     disk = folder / "disk.qcow2"
-    start = time.monotonic()
+    start, cpu = time.monotonic(), _cpu()
     disk.unlink(missing_ok=True)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", disk], check=True)
     command = ["virt-customize", "--smp", "2", "--memsize", "1024", "--add", str(disk)]
@@ -128,9 +130,9 @@ def by_virt_customize(work: Path, base: Path) -> Taken:
             return by_text.get(running[1], "configure")  # it shows escapes as escapes
         return "finish" if "Finishing off" in line else None
 
-    with _running(command, guestfs_environment(work)) as lines:
+    with _running(command, guestfs_environment(work)) as (_, lines):
         stages = _stages("start the appliance", lines, stage)
-    return _compressed(start, stages, disk, folder / "image.qcow2")
+    return _compressed(start, cpu, stages, disk, folder / "image.qcow2")
 
 
 def by_chroot(work: Path, base: Path) -> Taken:
@@ -138,7 +140,7 @@ def by_chroot(work: Path, base: Path) -> Taken:
     root = work / "root"
     _unpack(work, base, root)
     stages = {}
-    start = time.monotonic()
+    start, cpu = time.monotonic(), _cpu()
     for name, step in steps().items():
         begun = time.monotonic()
         enter = 'mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; exec chroot "$1" sh -c "$2"'
@@ -149,7 +151,7 @@ def by_chroot(work: Path, base: Path) -> Taken:
         if done.returncode != 0:
             raise SystemExit(f"step {name} failed in the chroot:\n{done.stderr.decode()}")
         stages[name] = time.monotonic() - begun
-    return Taken(time.monotonic() - start, stages)
+    return Taken(time.monotonic() - start, _cpu() - cpu, stages)
 
 
 def guestfs_environment(work: Path) -> dict[str, str]:
@@ -160,12 +162,12 @@ def guestfs_environment(work: Path) -> dict[str, str]:
     return {**os.environ, "LIBGUESTFS_BACKEND": "direct", "LIBGUESTFS_CACHEDIR": str(cache), **forced}
 
 
-def _compressed(start: float, stages: dict[str, float], disk: Path, image: Path) -> Taken:
+def _compressed(start: float, cpu: float, stages: dict[str, float], disk: Path, image: Path) -> Taken:
     """The same last stage for every peer, with goldsmith's compression."""
     begun = time.monotonic()
     qemu_img.run("convert", "-c", "-m", "16", "-O", "qcow2", "-o", "compression_type=zstd", disk, image)
     end = time.monotonic()
-    return Taken(end - start, {**stages, "write the image": end - begun}, image.stat().st_size)
+    return Taken(end - start, _cpu() - cpu, {**stages, "write the image": end - begun}, image.stat().st_size)
 
 
 def _stages(first: str, lines: Iterator[str], stage: Callable[[str], str | None]) -> dict[str, float]:
@@ -180,9 +182,23 @@ def _stages(first: str, lines: Iterator[str], stage: Callable[[str], str | None]
     return stages
 
 
+def _cpu() -> float:
+    """Seconds that all ended children of this process have used."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def _cpu_of(process: subprocess.Popen[str]) -> float:
+    """Seconds that a running process and its ended children have used (fields 14 to 17 of proc(5)'s stat)."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def _running(command: Sequence[str | Path], environment: Mapping[str, str]) -> Iterator[Iterator[str]]:
-    """The lines that a program prints, as it prints them. Ends the bench where it fails."""
+def _running(
+    command: Sequence[str | Path], environment: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+    """A program and the lines that it prints, as it prints them. Ends the bench where it fails."""
     said: list[str] = []
 
     def lines(stdout: IO[str]) -> Iterator[str]:
@@ -192,7 +208,7 @@ def _running(command: Sequence[str | Path], environment: Mapping[str, str]) -> I
 
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield lines(process.stdout)
+        yield process, lines(process.stdout)
     if process.returncode != 0:
         raise SystemExit(f"{command[0]} failed (exit {process.returncode}):\n{''.join(said[-20:])}")
 

@@ -32,7 +32,6 @@ def boot_image(
     *,
     ssh_port: int | None = None,
     ssh_key: Path | None = None,
-    memory: int | None = None,
 ) -> Iterator[Vm]:
     """Boot an image and yield its machine, which is gone when the block ends.
 
@@ -45,7 +44,7 @@ def boot_image(
     if image.file is None:
         raise Conflict(f"image {image.name} has no file: it is {image.state}", code="image-file-missing")
     with run_folder(home.settings) as folder:
-        hardware = machines.hardware(home.settings, log, memory)
+        hardware = machines.hardware(home.settings, log)
         if ssh_port is not None:
             hardware = replace(hardware, network="plain", forwards=((ssh_port, 22),))
         if ssh_key is not None:

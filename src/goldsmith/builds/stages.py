@@ -83,7 +83,7 @@ def prepare(job: Job) -> tuple[Chain, Known]:
 
 def build(job: Job, disk: Chain, known: Known) -> Report:
     """Run the build and validate phases in a vm, and power it off. Raises StepFailed, GuestFailed."""
-    system = System(known.facts.root, known.boot)
+    system = System(known.facts.root, known.boot, job.recipe.boot)
     with Vm(job.log, job.folder / "build", disk, system, job.hardware) as vm:
         report = run_plan(job.build, vm, job.log, _surroundings(job, "BUILDING"))
         if (error := report.error()) is not None:

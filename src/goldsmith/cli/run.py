@@ -17,8 +17,8 @@ def run(
         typer.Option(metavar="NAME", help="The image to run on: its family, name or id, or a disk's ./path."),
     ],
     phase: Annotated[
-        str, typer.Option(metavar="PHASE,...", help="Which phases to run, with commas between them.")
-    ] = "build,validate",
+        str, typer.Option(metavar="PHASE,...", help="Which phases to run; if not build and validate.")
+    ] = "",
     set_: options.Settings = None,
     json: options.Json = False,
 ) -> None:
@@ -26,21 +26,18 @@ def run(
     from .session import opened_home, session
 
     values = options.settings(set_)
-    phases = tuple(each.strip() for each in phase.split(","))
+    phases = tuple(each.strip() for each in phase.split(",")) if phase else ()
     if not all(phases):
         raise typer.BadParameter(f'"{phase}" is not a list such as build,validate', param_hint="--phase")
     with session(json) as out:
         import msgspec
 
-        from ..builds.trial import run_component
-        from ..documents.loading import load_document
-        from ..documents.plan import Component, assign, make_plan, require_phases
+        from ..builds.trial import plan_component, run_component
 
-        document = load_document(component)
-        require_phases(document, phases)
-        out.expect(make_plan(assign([Component(document)], values), phases).steps)
+        plan = plan_component(component, phases, values)
+        out.expect(plan.steps)
         with opened_home() as home:
-            report = run_component(home, component, base, phases, values, out.log)
+            report = run_component(home, plan, base, out.log)
         if (error := report.error()) is not None:
             raise error
         out.result({"report": {"status": report.status, **msgspec.to_builtins(report)}})

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from qemu.qmp import QMPClient, QMPError
 
@@ -25,21 +25,24 @@ from .channel import Channel
 
 SERIAL_TAIL = 20
 
+FirmwareKind = Literal["bios", "uefi"]
+
 
 @dataclass(frozen=True)
 class Direct:
-    """Boot a kernel that lies on the host."""
+    """Boot a kernel that lies on the host; with `firmware` uefi it finds UEFI's services."""
 
     kernel: Path
     initrd: Path
     append: str
+    firmware: FirmwareKind = "bios"
 
 
 @dataclass(frozen=True)
 class ByFirmware:
-    """Boot the disk as a machine of its own would: `bios` or `uefi`."""
+    """Boot the disk as a machine of its own would."""
 
-    kind: str
+    firmware: FirmwareKind
 
 
 @dataclass(frozen=True)
@@ -229,21 +232,20 @@ def _command(
     accel = "kvm" if hardware.accelerator == "kvm" else "tcg,thread=multi"
     machine = "q35,graphics=off,usb=off,vmport=off"
     blockdevs = disk.blockdevs("disk", throw_away=True)
-    boot_words: list[str]
+    boot_words: list[str] = []
     if isinstance(boot, Direct):
         boot_words = ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", boot.append]
-    else:
-        boot_words = []
-        if boot.kind == "uefi":
-            pair = firmware.find()
-            variables = folder / "uefi-variables"
-            if not variables.exists():
-                shutil.copyfile(pair.variables, variables)
-            machine += ",pflash0=uefi-code,pflash1=uefi-variables"
-            blockdevs += [
-                {"node-name": "uefi-code", "driver": "file", "filename": str(pair.code), "read-only": True},
-                {"node-name": "uefi-variables", "driver": "file", "filename": str(variables)},
-            ]
+    if boot.firmware == "uefi":
+        pair = firmware.find()
+        # Blank where they are not there yet; a machine that is started again in its folder has its own.
+        variables = folder / "uefi-variables"
+        if not variables.exists():
+            shutil.copyfile(pair.variables, variables)
+        machine += ",pflash0=uefi-code,pflash1=uefi-variables"
+        blockdevs += [
+            {"node-name": "uefi-code", "driver": "file", "filename": str(pair.code), "read-only": True},
+            {"node-name": "uefi-variables", "driver": "file", "filename": str(variables)},
+        ]
     network: list[str] = []
     # Another slot than while building: an image that is tied to it has no network at its test (C43).
     place = "" if isinstance(boot, Direct) else ",bus=pcie.0,addr=0x12"

@@ -15,7 +15,7 @@ from ..log import Log
 from . import agent_files, initramfs, room
 from .channel import Channel, Refused
 from .inspection import BootFiles, Root, boot_entry_of, read, read_boot_files
-from .machine import ByFirmware, Direct, Hardware, Machine, progress
+from .machine import ByFirmware, Direct, FirmwareKind, Hardware, Machine, progress
 
 #: Seconds a booting guest may write nothing to its serial port, by accelerator.
 BOOT_SILENCE = {"kvm": 60.0, "tcg": 180.0}
@@ -42,7 +42,7 @@ class System:
 
     root: Root
     boot: BootFiles | None
-    firmware: str = "bios"
+    firmware: FirmwareKind = "bios"
 
 
 class Vm:
@@ -160,7 +160,8 @@ class Vm:
             *(f"goldsmith.fs={root.kind}", f"goldsmith.options={root.options}"),
             *("console=ttyS0", "panic=-1", "cloud-init=disabled"),
         ]
-        return Direct(kernel, initrd, " ".join([*words, boot.entry.kept_options]).strip())
+        append = " ".join([*words, boot.entry.kept_options]).strip()
+        return Direct(kernel, initrd, append, self._system.firmware)
 
     def _time_left(self) -> float:
         text = "\n".join(self.machine.last_lines()[-2:])
