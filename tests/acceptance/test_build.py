@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from goldsmith.builds.home import Home
-from goldsmith.catalog import images
+from goldsmith.catalog import builds, images
 from goldsmith.catalog.images import Image
 from goldsmith.database.engine import reading
 from goldsmith.disks import files, overlay, table
@@ -183,12 +183,12 @@ def test_a_copy_with_a_broken_boot_loader_fails_the_test(
     assert failed.value.message.startswith("the guest did not boot: its boot loader found no entry to boot")
 
 
-def test_after_ctrl_c_nothing_is_left_and_the_build_is_cancelled(
+def test_after_ctrl_c_the_build_is_cancelled_and_nothing_is_left(
     shared_home: Home, debian: Image, tmp_path: Path
 ) -> None:
     """Case C72."""
     waits = document(tmp_path, "waits", {"build": [bash("Wait", "echo waiting", "sleep 600")]})
-    path = recipe(tmp_path, debian.id, [waits])
+    path = recipe(tmp_path, debian.id, [waits], name="cancelled")
     command = [sys.executable, "-m", "goldsmith", "build", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(shared_home)) as build:
         assert build.stdout is not None
@@ -197,6 +197,9 @@ def test_after_ctrl_c_nothing_is_left_and_the_build_is_cancelled(
         build.communicate()
     assert build.returncode == 130
     assert list(shared_home.settings.run.iterdir()) == []
+    with reading(shared_home.engine) as tx:
+        record = next(each for each in builds.list_builds(tx) if each.recipe_name == "cancelled")
+    assert record.status == "cancelled"
 
 
 def names(inspection: Inspection, *patterns: str) -> list[str]:

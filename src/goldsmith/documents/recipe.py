@@ -37,6 +37,7 @@ CleanUp = Literal[
 CLEAN_UP: tuple[CleanUp, ...] = get_args(CleanUp)
 
 MAX_DISK = 64 * 2**40
+LEAST_MEMORY = 256 * 2**20
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZE = re.compile(rf"^([0-9]{{1,9}}) ?({'|'.join(_UNITS)})$")
 Size = Annotated[str, Meta(pattern=_SIZE.pattern, description="a size with its unit, such as 10GiB")]
@@ -46,7 +47,8 @@ NAME_RULE = "1 to 128 letters, digits, ., _ or -, a letter or digit first"
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """What to build. Sizes are in bytes; None leaves a value to the build.
+    """What to build. Sizes are in bytes; None leaves a value to the build. `base` names an image, or
+    is the whole path of a disk.
 
     `places` has where each key is written, nested ones with a dot (`disk.size`), for later errors.
     """
@@ -150,10 +152,11 @@ def check_recipe(path: Path) -> list[Problem]:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size such as `10GiB` or `20GB`; the text fits Size."""
+    """Bytes of a size such as `10GiB` or `20GB`, in whole MiB; the text fits Size."""
     match = _SIZE.match(text)
     assert match is not None
-    return int(match[1]) * _UNITS[match[2]]
+    size = int(match[1]) * _UNITS[match[2]]
+    return -(-size // 2**20) * 2**20
 
 
 def _load(path: Path, problems: Problems) -> Loaded | None:
@@ -170,6 +173,10 @@ def _load(path: Path, problems: Problems) -> Loaded | None:
     if shape is not None:
         if shape.disk.size and parse_size(shape.disk.size) > MAX_DISK:
             problems.error(places["disk.size"], f"the largest disk is 64TiB, not {shape.disk.size}")
+        if shape.machine.memory and parse_size(shape.machine.memory) < LEAST_MEMORY:
+            problems.error(
+                places["machine.memory"], f"a machine has at least 256MiB, not {shape.machine.memory}"
+            )
         _refuse_what_comes_later(shape, places, problems)
     components = [
         _component(node, path, BUILD_PHASES + TEST_PHASES, problems) for node in items_of(root, "components")
@@ -177,14 +184,15 @@ def _load(path: Path, problems: Problems) -> Loaded | None:
     tests = [_component(node, path, TEST_PHASES, problems) for node in items_of(root, "tests")]
     if shape is None:
         return None
-    return Loaded(_recipe(shape, places), tuple(filter(None, components)), tuple(filter(None, tests)))
+    recipe = _recipe(shape, path.parent, places)
+    return Loaded(recipe, tuple(filter(None, components)), tuple(filter(None, tests)))
 
 
-def _recipe(shape: _Recipe, places: dict[str, Place]) -> Recipe:
+def _recipe(shape: _Recipe, folder: Path, places: dict[str, Place]) -> Recipe:
     return Recipe(
         name=shape.name,
         version=shape.version,
-        base=shape.base,
+        base=str((folder / shape.base).absolute()) if shape.base.startswith(("./", "../")) else shape.base,
         description=shape.description,
         disk_size=parse_size(shape.disk.size) if shape.disk.size else None,
         boot=shape.boot,

@@ -219,7 +219,7 @@ def test_a_recipe_that_is_not_there_is_not_found() -> None:
     [
         ("10GiB", 10 * 2**30),
         ("512MiB", 512 * 2**20),
-        ("20GB", 20 * 10**9),
+        ("20GB", 19074 * 2**20),  # the next whole MiB
         ("1 TiB", 2**40),
         ("4096KiB", 2**22),
     ],

