@@ -154,7 +154,7 @@ def test_an_image_without_a_boot_loader_is_tested_by_its_kernel_or_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["debian-11", "debian-13", "debian-12-minimal"])
+@pytest.mark.parametrize("name", ["debian-13", "debian-12-minimal"])
 def test_every_base_boots(shared_home: Home, name: str) -> None:
     image = bases.bootstrap(shared_home, name, Log())
 

@@ -92,7 +92,8 @@ GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
 """
 
 #: grub.cfg names kernels by version. Where one was replaced and update-grub could not run, the
-#: default entry finds no file any more and GRUB goes on to this one.
+#: default entry finds no file any more and GRUB goes on to this one: the third, behind the default
+#: and the submenu of 10_linux. By number, since GRUB 2.06 takes no names there.
 GRUB_FALLBACK = """\
 #!/bin/sh
 set -e
@@ -103,8 +104,10 @@ cat <<EOF
   linux /vmlinuz root=UUID=$GRUB_DEVICE_UUID ro $GRUB_CMDLINE_LINUX
   initrd /initrd.img
 }
-set fallback=newest-kernel
 EOF
+if [ "$GRUB_DISABLE_SUBMENU" != y ] && [ "$GRUB_DISABLE_SUBMENU" != true ]; then
+  echo "set fallback=2"
+fi
 """
 
 HOSTS = """\
@@ -127,7 +130,7 @@ def files(recipe: Recipe, root_uuid: str, esp_serial: str) -> dict[str, tuple[in
         "etc/fstab": (0o644, mounts),
         "etc/default/grub.d/50-serial-console.cfg": (0o644, GRUB),
         "etc/default/locale": (0o644, "LANG=C.UTF-8\n"),
-        "etc/grub.d/45_newest_kernel": (0o755, GRUB_FALLBACK),
+        "etc/grub.d/11_newest_kernel": (0o755, GRUB_FALLBACK),
         # systemd takes `localhost` for no name at all, so the network may give one.
         "etc/hostname": (0o644, "localhost\n"),
         "etc/hosts": (0o644, HOSTS),
