@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,35 +19,33 @@ from goldsmith.disks import qemu_img
 from goldsmith.disks.chain import Chain
 
 from . import home
-from .booting import boot_seconds, replay_seconds, traced_reads
-from .measuring import arguments, machine, quiet, ratio, say, table
+from .booting import boot_seconds, replay, traced_reads
+from .measuring import Span, arguments, machine, measure, quiet, ratio, say, table
 
 MIB = 1 << 20
 BOOTS = 3
 
-#: Options of `qemu-img convert -c -O qcow2`, all with zstd. -W writes clusters in the order in which
-#: they are done: bytes then differ between runs.
+#: Options of `qemu-img convert -c -O qcow2`, all with zstd, named by cluster size. -W writes clusters
+#: in the order in which they are done: bytes then differ between runs.
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "64K": ("-m", "8"),
-    "64K, -m 16": ("-m", "16"),
-    "64K, -m 16 -W": ("-m", "16", "-W"),
-    "128K, -m 16": ("-m", "16", "-o", "cluster_size=128K"),
-    "256K, -m 16": ("-m", "16", "-o", "cluster_size=256K"),
-    "512K, -m 16": ("-m", "16", "-o", "cluster_size=512K"),
-    "2M, -m 16": ("-m", "16", "-o", "cluster_size=2M"),
-    "256K, -m 16 -W": ("-m", "16", "-W", "-o", "cluster_size=256K"),
-    "2M, -m 16 -W": ("-m", "16", "-W", "-o", "cluster_size=2M"),
+    "64K": ("-m", "16"),
+    "256K": ("-m", "16", "-o", "cluster_size=256K"),
+    "2M": ("-m", "16", "-o", "cluster_size=2M"),
+    "64K, -W": ("-m", "16", "-W"),
+    "128K, -W": ("-m", "16", "-W", "-o", "cluster_size=128K"),
+    "256K, -W": ("-m", "16", "-W", "-o", "cluster_size=256K"),
+    "2M, -W": ("-m", "16", "-W", "-o", "cluster_size=2M"),
 }
 #: What boots are measured from; the first is what the others are compared with.
-BOOTED = ("64K, -m 16", "256K, -m 16", "2M, -m 16")
+BOOTED = ("64K, -W", "128K, -W", "256K, -W", "2M, -W")
 
 
 @dataclass
 class Taken:
-    """Seconds by round, those of zstd just before each, and the size of the result in bytes."""
+    """By round: its spans and those of zstd just before each; and the size of the result in bytes."""
 
-    seconds: list[float] = field(default_factory=list)
-    zstd: list[float] = field(default_factory=list)
+    own: list[Span] = field(default_factory=list)
+    zstd: list[Span] = field(default_factory=list)
     size: int = 0
 
 
@@ -96,17 +93,20 @@ def _write_in_turns(disk: Path, data: Path, folder: Path, rounds: int) -> Sequen
             image = _image(folder, name)
             image.unlink(missing_ok=True)
             words = [*convert, *VARIANTS[name], Chain((disk,)).filename(), image]
-            each.zstd.append(_time(zstd))
-            each.seconds.append(_time(partial(qemu_img.run, *words)))
+            each.zstd.append(measure(zstd))
+            each.own.append(measure(partial(qemu_img.run, *words)))
             each.size = image.stat().st_size
-        say(f"writing, round {number + 1}, load before it {load:.2f}")
-    limits = [seconds for each in taken.values() for seconds in each.zstd]
-    size = packed.stat().st_size
-    rows = [["written by", "s", "MiB", "against zstd just before"]]
-    rows.append(["zstd -3 -T2", f"{median(limits):.2f}", f"{size / MIB:.0f}", "1"])
+        shown = ", ".join(
+            f"{name} {each.own[-1].wall / each.zstd[-1].wall:.2f}" for name, each in taken.items()
+        )
+        say(f"writing, round {number + 1}, load before it {load:.2f}: {shown} of zstd")
+    limits = Taken([span for each in taken.values() for span in each.zstd], size=packed.stat().st_size)
+    rows = [["written by", "s", "CPU s", "MiB", "against zstd just before", "by CPU"]]
+    rows.append(["zstd -3 -T2", *_figures(limits), "1", "1"])
     for name, each in taken.items():
-        figures = f"{median(each.seconds):.2f}", f"{each.size / MIB:.0f}"
-        rows.append([name, *figures, f"{ratio(each.seconds, each.zstd):.2f}"])
+        wall = ratio([span.wall for span in each.own], [span.wall for span in each.zstd])
+        cpu = ratio([span.cpu for span in each.own], [span.cpu for span in each.zstd])
+        rows.append([name, *_figures(each), f"{wall:.2f}", f"{cpu:.2f}"])
     return rows
 
 
@@ -114,20 +114,22 @@ def _boot_in_turns(images: dict[str, Path], folder: Path) -> Sequence[Sequence[s
     first, *_ = images
     trace = traced_reads(images[first], folder)
     boots: dict[str, list[float]] = {name: [] for name in images}
-    reads: dict[str, list[float]] = {name: [] for name in images}
+    reads: dict[str, list[Span]] = {name: [] for name in images}
     for number in range(BOOTS):
         load = quiet()
         for name, image in images.items():
             boots[name].append(boot_seconds(image, folder))
-            reads[name].append(replay_seconds(image, trace))
+            reads[name].append(measure(partial(replay, image, trace)))
         say(f"boots, round {number + 1}, load before it {load:.2f}")
     total = sum(length for _, length in trace) / MIB
     rows = [
-        ["booted from", "s to login", "against the first", f"its {len(trace)} reads ({total:.0f} MiB), s"]
+        ["booted from", "s to login", "against the first", f"its {len(trace)} reads ({total:.0f} MiB), CPU s"]
     ]
     for name in images:
         against = f"{ratio(boots[name], boots[first]):.2f}"
-        rows.append([name, f"{median(boots[name]):.1f}", against, f"{median(reads[name]):.2f}"])
+        rows.append(
+            [name, f"{median(boots[name]):.1f}", against, f"{median(span.cpu for span in reads[name]):.2f}"]
+        )
     return rows
 
 
@@ -135,10 +137,9 @@ def _image(folder: Path, name: str) -> Path:
     return folder / f"{name.replace(', ', '-').replace(' ', '')}.qcow2"
 
 
-def _time(work: Callable[[], object]) -> float:
-    start = time.monotonic()
-    work()
-    return time.monotonic() - start
+def _figures(taken: Taken) -> tuple[str, str, str]:
+    wall, cpu = median(span.wall for span in taken.own), median(span.cpu for span in taken.own)
+    return f"{wall:.2f}", f"{cpu:.2f}", f"{taken.size / MIB:.0f}"
 
 
 def _zstd(data: Path, packed: Path) -> None:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -51,6 +52,27 @@ def quiet(below: float = 1.0) -> float:
     while (load := os.getloadavg()[0]) >= below and time.monotonic() < limit:
         time.sleep(5)
     return load
+
+
+@dataclass(frozen=True)
+class Span:
+    """Seconds by the clock, and of the processor in all child processes."""
+
+    wall: float
+    cpu: float
+
+
+def measure(work: Callable[[], object]) -> Span:
+    """Do the work, by child processes that have ended with it."""
+    start, used = time.monotonic(), cpu_of_children()
+    work()
+    return Span(time.monotonic() - start, cpu_of_children() - used)
+
+
+def cpu_of_children() -> float:
+    """Seconds that all ended children of this process have used."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def ratio(mine: Sequence[float], other: Sequence[float]) -> float:

@@ -22,7 +22,7 @@ import yaml
 from goldsmith.disks import qemu_img
 
 from . import home
-from .measuring import accelerator_name, goldsmith
+from .measuring import accelerator_name, cpu_of_children, goldsmith
 
 COMPONENT = home.RECIPE.with_name("nginx.yml")
 
@@ -106,7 +106,7 @@ def by_packer(work: Path, base: Path) -> Taken:
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "PACKER_CACHE_DIR": str(folder / "cache")}
     names = {"Starting VM": "boot to SSH", "Provisioning with": "upload", "Gracefully halting": "power off"}
     marks = list(names.items()) + [(f"step {name}", name) for name in steps()]
-    start, cpu = time.monotonic(), _cpu()
+    start, cpu = time.monotonic(), cpu_of_children()
     with _running(["packer", "build", "-color=false", template], environment) as (_, lines):
         stages = _stages("copy the base", lines, lambda line: next((s for t, s in marks if t in line), None))
     return _compressed(start, cpu, stages, out / "disk.qcow2", folder / "image.qcow2")
@@ -117,7 +117,7 @@ def by_virt_customize(work: Path, base: Path) -> Taken:
     folder = work / "virt-customize"
     folder.mkdir(exist_ok=True)
     disk = folder / "disk.qcow2"
-    start, cpu = time.monotonic(), _cpu()
+    start, cpu = time.monotonic(), cpu_of_children()
     disk.unlink(missing_ok=True)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", disk], check=True)
     command = ["virt-customize", "--smp", "2", "--memsize", "1024", "--add", str(disk)]
@@ -140,7 +140,7 @@ def by_chroot(work: Path, base: Path) -> Taken:
     root = work / "root"
     _unpack(work, base, root)
     stages = {}
-    start, cpu = time.monotonic(), _cpu()
+    start, cpu = time.monotonic(), cpu_of_children()
     for name, step in steps().items():
         begun = time.monotonic()
         enter = 'mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; exec chroot "$1" sh -c "$2"'
@@ -151,7 +151,7 @@ def by_chroot(work: Path, base: Path) -> Taken:
         if done.returncode != 0:
             raise SystemExit(f"step {name} failed in the chroot:\n{done.stderr.decode()}")
         stages[name] = time.monotonic() - begun
-    return Taken(time.monotonic() - start, _cpu() - cpu, stages)
+    return Taken(time.monotonic() - start, cpu_of_children() - cpu, stages)
 
 
 def guestfs_environment(work: Path) -> dict[str, str]:
@@ -167,7 +167,9 @@ def _compressed(start: float, cpu: float, stages: dict[str, float], disk: Path, 
     begun = time.monotonic()
     qemu_img.run("convert", "-c", "-m", "16", "-O", "qcow2", "-o", "compression_type=zstd", disk, image)
     end = time.monotonic()
-    return Taken(end - start, _cpu() - cpu, {**stages, "write the image": end - begun}, image.stat().st_size)
+    return Taken(
+        end - start, cpu_of_children() - cpu, {**stages, "write the image": end - begun}, image.stat().st_size
+    )
 
 
 def _stages(first: str, lines: Iterator[str], stage: Callable[[str], str | None]) -> dict[str, float]:
@@ -180,12 +182,6 @@ def _stages(first: str, lines: Iterator[str], stage: Callable[[str], str | None]
             now, begun = following, time.monotonic()
     stages[now] = time.monotonic() - begun
     return stages
-
-
-def _cpu() -> float:
-    """Seconds that all ended children of this process have used."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def _cpu_of(process: subprocess.Popen[str]) -> float:

@@ -101,10 +101,33 @@ class GuestFailed(GoldsmithError):
 
 
 class TestFailed(GoldsmithError):
-    """The image was made and kept, and its tests say no."""
+    """The image was made and kept, and its tests say no, or it does not boot.
+
+    The fields are those of StepFailed for a test step that ended wrongly; for an image that does not
+    boot there are only `last_lines`, the end of its serial log.
+    """
 
     __test__ = False  # not for pytest to collect
     code = "test-failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        component: str = "",
+        phase: str = "",
+        step: str = "",
+        exit_code: int | None = None,
+        last_lines: Sequence[str] = (),
+        hint: str = "",
+        code: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.component = component
+        self.phase = phase
+        self.step = step
+        self.exit_code = exit_code
+        self.last_lines = tuple(last_lines)
 
 
 class HostLack(GoldsmithError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from .. import clock
+from .. import clock, ids
 from ..catalog import images
-from ..catalog.images import Image, ImageFile, NewImage
+from ..catalog.images import Image, NewImage
 from ..database.engine import transaction
 from ..disks import bases, files
+from ..disks.formats import Written
+from ..guests.runs import run_folder
 from ..log import Log
 from .home import Home
+from .register import register
 
 
 def bootstrap(home: Home, name: str, log: Log, *, refresh: bool = False) -> Image:
@@ -18,28 +21,32 @@ def bootstrap(home: Home, name: str, log: Log, *, refresh: bool = False) -> Imag
     """
     made = bases.make_base(name, home.settings, log, refresh=refresh)
     digest = f"sha256:{made.digest}"
+    if (there := _same(home, name, digest)) is not None:
+        return there
+    new = NewImage(
+        name=name,
+        version=clock.now().strftime("%Y.%-m.%-d"),
+        origin="base",
+        architecture="x86_64",
+        boot_modes=("bios", "uefi"),
+        family=name,
+    )
+    with run_folder(home.settings) as folder:
+        image_id = ids.new_id()
+        path = folder / f"{image_id}.qcow2"
+        files.share(made.disk, path)
+        files.write_digest(path, digest)
+        written = Written(path, "qcow2", path.stat().st_blocks * 512, digest)
+        return register(home, new, written, made.size, image_id)
+
+
+def _same(home: Home, name: str, digest: str) -> Image | None:
+    """The image of this base's disk; one whose file somebody removed is forgotten."""
     with transaction(home.engine) as tx:
         for there in images.list_images(tx):
-            if (
-                there.origin == "base"
-                and there.file
-                and there.file.digest == digest
-                and there.state == "available"
-            ):
+            same = (there.origin, there.name, there.state) == ("base", name, "available")
+            if same and there.file is not None and there.file.digest == digest:
                 if home.file(there).is_file():
                     return there
                 images.delete_image(tx, there.id)
-        new = NewImage(
-            name=name,
-            version=clock.now().strftime("%Y.%-m.%-d"),
-            origin="base",
-            architecture="x86_64",
-            boot_modes=("bios", "uefi"),
-            family=name,
-        )
-        image = images.create_image(tx, new)
-    path = home.settings.images / f"{image.id}.qcow2"
-    files.share(made.disk, path)
-    file = ImageFile(f"images/{path.name}", "qcow2", path.stat().st_size, made.size, digest)
-    with transaction(home.engine) as tx:
-        return images.mark_available(tx, image.id, file)
+    return None

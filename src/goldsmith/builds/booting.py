@@ -5,7 +5,9 @@ It runs on a throw-away overlay: the image itself is never written.
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +17,12 @@ from .. import programs
 from ..catalog import images
 from ..database.engine import reading
 from ..disks import overlay
-from ..errors import Conflict, Invalid
-from ..guests.inspection import inspect
+from ..errors import Conflict, Denied, Invalid
+from ..guests.machine import Hardware
 from ..guests.runs import run_folder
 from ..guests.vm import System, Vm
 from ..log import Log
-from . import machines, systems
+from . import arming, machines, systems
 from .home import Home
 
 
@@ -37,16 +39,19 @@ def boot_image(
 
     `ssh_port` on the host's loopback leads to the guest's port 22; `ssh_key` is a public key for root
     and the image's own user, given by a NoCloud seed, so the image needs cloud-init for it.
-    Raises NotFound, Conflict, GuestFailed.
+    Raises NotFound, Conflict (no file, the port is in use), Denied, Invalid (nothing in it could be
+    started or reached), GuestFailed.
     """
     with reading(home.engine) as tx:
         image = images.get_image(tx, reference)
     if image.file is None:
         raise Conflict(f"image {image.name} has no file: it is {image.state}", code="image-file-missing")
+    if ssh_port is not None:
+        check_port(ssh_port)
     with run_folder(home.settings) as folder:
         hardware = machines.hardware(home.settings, log)
         if ssh_port is not None:
-            hardware = replace(hardware, network="plain", forwards=((ssh_port, 22),))
+            hardware = _forward(hardware, ssh_port, log)
         if ssh_key is not None:
             hardware = replace(hardware, seed=make_seed(folder / "seed.img", image.id, ssh_key))
         disk = overlay.over(home.disk(image), folder / "disk.qcow2", image.file.virtual_size)
@@ -54,12 +59,48 @@ def boot_image(
             known = systems.of_image(home, image, folder, log)
             system = System(known.facts.root, known.boot)
         else:
-            with inspect(home.settings, log, folder / "arm", disk) as inspection:
-                root = inspection.find_root()
-                inspection.install_agent(root)
-            system = System(root, None, "bios" if "bios" in image.boot_modes else "uefi")
+            if not image.boot_modes:
+                log.info(f"nobody knows which firmware {image.name} is made for: it is booted by BIOS")
+            root = arming.arm(home.settings, log, folder / "arm", disk)
+            if root.partition is None:
+                raise Invalid(
+                    f"image {image.name} has no partition table, so its firmware finds no boot loader",
+                    hint="import the disk with --kernel (and --initrd), which boot it then",
+                    code="no-boot-loader",
+                )
+            system = System(root, None, "uefi" if image.boot_modes == ("uefi",) else "bios")
         with Vm(log, folder / "boot", disk, system, hardware) as vm:
             yield vm
+
+
+def check_port(port: int) -> None:
+    """Raise Conflict or Denied where nothing can listen on a port of the loopback."""
+    with socket.socket() as listener:
+        # As QEMU does it: what only lingers after its end is not in use.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Conflict(
+                    f"port {port} of 127.0.0.1 is in use",
+                    hint="choose another --ssh-port",
+                    code="port-in-use",
+                ) from None
+            if error.errno in (errno.EACCES, errno.EPERM):
+                raise Denied(
+                    f"port {port} of 127.0.0.1 may not be used by this user",
+                    hint="choose an --ssh-port from 1024 on",
+                    code="port-denied",
+                ) from None
+            raise
+
+
+def _forward(hardware: Hardware, port: int, log: Log) -> Hardware:
+    """A port leads only into the plain network."""
+    if hardware.network != "plain":
+        log.warning("the guest's network is not shielded from this host's own services: a port leads into it")
+    return replace(hardware, network="plain", forwards=((port, 22),))
 
 
 def make_seed(path: Path, instance: str, ssh_key: Path) -> Path:

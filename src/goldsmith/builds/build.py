@@ -18,7 +18,7 @@ from ..disks.chain import Chain
 from ..disks.formats import Written
 from ..documents.plan import assign
 from ..documents.recipe import Format, Loaded
-from ..errors import GoldsmithError, NotFound, TestFailed
+from ..errors import Conflict, GoldsmithError, Invalid, NotFound, TestFailed
 from ..guests.runs import run_folder
 from ..log import Log
 from ..steps.report import Report
@@ -51,33 +51,39 @@ def build(home: Home, loaded: Loaded, log: Log) -> Outcome:
     recipe = loaded.recipe
     building, testing = stages.plans(loaded)
     base = base_image(home, recipe.base, recipe.where("base"), log)
-    with transaction(home.engine) as tx:
-        record = builds.create_build(tx, recipe.name, recipe.version, base.id)
     variables = {"IMAGE_VERSION": recipe.version, "IMAGE_BUILD_VERSION": "1", "IMAGE_PIPELINE_ARN": ""}
-    try:
-        with build_log.listening(home, record.id, log), run_folder(home.settings) as folder:
-            hardware = machines.of_recipe(home.settings, log, recipe)
-            job = stages.Job(home, log, loaded, base, hardware, folder, building, testing, variables)
-            return _run(job, record)
-    except BaseException as error:
-        _end_badly(home, record.id, error)
-        raise
+    with run_folder(home.settings) as folder:
+        with transaction(home.engine) as tx:
+            # As long as its run folder is held, a build is alive: see home.open_home.
+            record = builds.create_build(tx, recipe.name, recipe.version, base.id, worker=folder.name)
+        try:
+            with build_log.listening(home, record.id, log):
+                hardware = machines.of_recipe(home.settings, log, recipe)
+                job = stages.Job(home, log, loaded, base, hardware, folder, building, testing, variables)
+                return _run(job, record)
+        except BaseException as error:
+            _end_badly(home, record.id, error)
+            raise
 
 
 def base_image(home: Home, reference: str, where: str, log: Log) -> Image:
     """The image that a reference names: one of the catalog, or a file, which is then imported.
 
-    Raises NotFound, Conflict, Invalid.
+    Raises NotFound, Conflict, Invalid, each with `where`, the place of the reference.
     """
-    if reference.startswith(("/", "./", "../")):
-        return imports.import_image(home, Path(reference), log)
     try:
+        if reference.startswith(("/", "./", "../")):
+            return imports.import_image(home, Path(reference), log)
         with reading(home.engine) as tx:
             return images.get_usable_image(tx, reference)
-    except NotFound as error:
+    except Invalid as error:
+        raise Invalid(error.message, where=where, hint=error.hint, code=error.code) from None
+    except (NotFound, Conflict) as error:
+        made = isinstance(error, NotFound) and reference in bases.names()
+        hint = f"goldsmith image bootstrap {reference}" if made else error.hint
+        code = "unknown-base" if isinstance(error, NotFound) else error.code
         at = f"{where}: " if where else ""
-        hint = f"goldsmith image bootstrap {reference}" if reference in bases.names() else error.hint
-        raise NotFound(f"{at}{error.message}", hint=hint, code="unknown-base") from None
+        raise type(error)(f"{at}{error.message}", hint=hint, code=code) from None
 
 
 def _run(job: stages.Job, record: Build) -> Outcome:
@@ -87,12 +93,16 @@ def _run(job: stages.Job, record: Build) -> Outcome:
     disk, known = stages.prepare(job)
     _status(home, record.id, "building")
     made = stages.build(job, disk, known)
+    with transaction(home.engine) as tx:
+        builds.record_steps(tx, record.id, _records(made))
+    if (failure := made.error()) is not None:
+        raise failure
     new = NewImage(
         name=recipe.name,
         version=recipe.version,
         origin="build",
         architecture=job.base.architecture,
-        boot_modes=job.base.boot_modes,
+        boot_modes=(recipe.boot,) if recipe.test == "firmware" else (),
         family=recipe.family,
         parent_id=job.base.id,
         recipe_name=recipe.name,
@@ -101,17 +111,20 @@ def _run(job: stages.Job, record: Build) -> Outcome:
     with transaction(home.engine) as tx:
         image = images.create_image(tx, new)
         builds.set_image(tx, record.id, image.id)
-        builds.record_steps(tx, record.id, _records(made))
     written = stages.write(job, disk, known, image.id)
     file = _file(written[0], job.size)
     description = Description(steps=_records(made))
+    tested = Report(())
     _status(home, record.id, "testing")
     try:
         with log.task("test the image"):
             tested = stages.test(job, Chain((written[0].path,)), known)
+            if (error := stages.failed_test(tested)) is not None:
+                raise error
             if files.digest(written[0].path) != file.digest:
                 raise TestFailed("the image's file changed while it was tested", code="image-changed")
     except TestFailed as error:
+        description = replace(description, tests=_records(tested))
         with transaction(home.engine) as tx:
             images.mark_failed(tx, image.id, error.message.splitlines()[0], file, description)
         raise
@@ -151,7 +164,10 @@ def _status(home: Home, build_id: str, status: builds.Status) -> None:
 
 
 def _end_badly(home: Home, build_id: str, error: BaseException) -> None:
-    """Record why, and take away what an image that never came to be has left."""
+    """Record why, and take away what an image that never came to be has left.
+
+    Notes on the error where the whole log is, and the image if there is one to look into.
+    """
     status: builds.Status = "failed"
     if isinstance(error, TestFailed):
         status = "test_failed"
@@ -163,5 +179,9 @@ def _end_badly(home: Home, build_id: str, error: BaseException) -> None:
         image = images.get_image(tx, record.image_id) if record.image_id else None
         if image is not None and image.state == "creating":
             images.mark_failed(tx, image.id, told.message if told else f"the build was {status}")
-            for left in home.settings.images.glob(f"*{image.id}.*"):
-                left.unlink()
+            # Before the records are final: whoever opens the home next does it again if this ends here.
+            home.remove_files(image.id)
+    if told is not None:
+        told.add_note(f"the whole log: {build_log.path_of(home, build_id)}")
+        if image is not None and image.state == "failed" and image.file is not None:
+            told.add_note(f"the image was kept to look into: goldsmith image boot {image.id}")

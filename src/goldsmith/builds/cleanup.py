@@ -52,7 +52,9 @@ PARTS: dict[CleanUp, Part] = {
             "/var/lib/systemd/random-seed",
             "/var/lib/seedrng/*",
             "/var/lib/random-seed",
-            "/loader/random-seed",
+            "/boot/loader/random-seed",
+            "/boot/efi/loader/random-seed",
+            "/efi/loader/random-seed",
         )
     ),
     "cloud-init": Part(removed=("/var/lib/cloud/*", "/run/cloud-init", "/etc/netplan/50-cloud-init.yaml")),
@@ -92,6 +94,6 @@ def clean(inspection: Inspection, keep: frozenset[CleanUp], resolv_conf: bytes |
         now = inspection.get("/etc/resolv.conf")
         if resolv_conf is not None and now != resolv_conf and now is not None and _RESOLVER in now:
             inspection.put("/etc/resolv.conf", File(resolv_conf))
-        inspection.trim()
+        inspection.wipe()
         if keep:
             task.note(f"kept: {', '.join(sorted(keep))}")

@@ -11,6 +11,7 @@ from ..catalog.builds import mark_dead_builds
 from ..catalog.images import Image
 from ..database.engine import transaction
 from ..database.opening import open_database
+from ..disks import files
 from ..disks.chain import Chain
 from ..errors import Conflict
 from ..guests import runs
@@ -43,6 +44,24 @@ class Home:
         """A file that goes with an image: its `kernel` or `initrd` where it boots no other way."""
         return self.settings.images / f"{image_id}.{what}"
 
+    def files(self, image_id: str) -> list[Path]:
+        """An image's files: the disk in each format, a kernel and initrd beside it; no digests."""
+        found = self.settings.images.glob(f"{image_id}.*")
+        return sorted(path for path in found if path.suffix != files.DIGEST_SUFFIX)
+
+    def remove_files(self, image_id: str) -> int:
+        """Remove all files of an image, also half-written ones, and say how many bytes that frees.
+
+        A file that has another name elsewhere (a base's, in the cache) frees nothing.
+        """
+        freed = 0
+        for pattern in (f"{image_id}.*", f".{image_id}.*"):
+            for path in self.settings.images.glob(pattern):
+                status = path.stat()
+                freed += status.st_blocks * 512 if status.st_nlink == 1 else 0
+                path.unlink()
+        return freed
+
 
 def open_home(settings: Settings) -> Home:
     """Open the database, and clear up after processes that died.
@@ -50,10 +69,11 @@ def open_home(settings: Settings) -> Home:
     Raises HostLack, Conflict (a newer goldsmith wrote it).
     """
     runs.sweep(settings)
-    engine = open_database(settings.database)
-    with transaction(engine) as tx:
-        dead = mark_dead_builds(tx)
-    for build in dead:
-        for left in settings.images.glob(f"{build.image_id}.*") if build.image_id else ():
-            left.unlink()
-    return Home(settings, engine)
+    home = Home(settings, open_database(settings.database))
+    with transaction(home.engine) as tx:
+        # A build's worker is its run folder, and the sweep took those that nobody holds any more.
+        dead = mark_dead_builds(tx, lambda worker: (settings.run / worker).is_dir())
+        # Before the records are final: whoever opens the home next does it again if this ends here.
+        for image_id in dead.image_ids:
+            home.remove_files(image_id)
+    return home

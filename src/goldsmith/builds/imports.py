@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
+from msgspec.structs import replace
+
+from .. import ids
 from ..catalog import images
-from ..catalog.images import Image, ImageFile, NewImage
-from ..database.engine import transaction
+from ..catalog.images import Image, NewImage
+from ..database.engine import reading
 from ..disks import files, formats, headers
 from ..disks.chain import Chain
+from ..guests.runs import run_folder
 from ..log import Log
+from . import boot_modes
 from .home import Home
+from .register import register
 
 
 def import_image(
@@ -26,39 +33,47 @@ def import_image(
 ) -> Image:
     """Take a copy of a qcow2 or raw disk, by its content, and register it.
 
-    `kernel` and `initrd` are for a disk that has no kernel in it. The same content under the same
-    name is imported once. Raises Invalid: it is not such a disk, or points outside itself.
+    `kernel`, and the `initrd` that it may need, are for a disk that has none in it. The same content
+    under the same name is imported once.
+    Raises NotFound, Invalid: it is not such a disk, points outside itself or is damaged; Conflict: it is
+    in use; HostLack.
     """
     found = headers.check_import(path)
-    kind: Literal["qcow2", "raw"] = "qcow2" if found.format == "qcow2" else "raw"
     assert found.virtual_size is not None  # both formats say it
     if found.note:
         log.warning(found.note)
+    beside = {what: at for what, at in (("kernel", kernel), ("initrd", initrd)) if at is not None}
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("-._") or "imported"
-    source = files.digest(path)
-    version = source.removeprefix("sha256:")[:12]
-    with transaction(home.engine) as tx:
+    version = _version(path, beside)
+    new = NewImage(name=name, version=version, origin="import", architecture="x86_64", boot_modes=())
+    images.check_new(new)
+    if (there := _same(home, new)) is not None:
+        return there
+    with log.task("import", path=str(path), format=found.format), run_folder(home.settings) as folder:
+        image_id = ids.new_id()
+        written = formats.take(path, found, folder / f"{image_id}.qcow2")
+        files.write_digest(written.path, written.digest)
+        for what, at in beside.items():
+            files.copy(at, folder / f"{image_id}.{what}")
+        modes = boot_modes.of_disk(Chain((written.path,)), folder, found.virtual_size)
+        return register(home, replace(new, boot_modes=modes), written, found.virtual_size, image_id)
+
+
+def _same(home: Home, new: NewImage) -> Image | None:
+    """What was imported before and still has its file."""
+    wanted = ("import", new.name, new.version, "available")
+    with reading(home.engine) as tx:
         for there in images.list_images(tx):
-            same = (there.name, there.version, there.state) == (name, version, "available")
-            if same and there.file and home.file(there).is_file():
+            same = (there.origin, there.name, there.version, there.state) == wanted
+            if same and home.file(there).is_file():
                 return there
-        new = NewImage(
-            name=name, version=version, origin="import", architecture="x86_64", boot_modes=("bios", "uefi")
-        )
-        image = images.create_image(tx, new)
-    target = home.settings.images / f"{image.id}.qcow2"
-    try:
-        with log.task("import", path=str(path), format=found.format):
-            written = formats.write(Chain((path,), kind), target, "qcow2")
-            for what, beside in (("kernel", kernel), ("initrd", initrd)):
-                if beside is not None:
-                    files.copy(beside, home.beside(image.id, what))
-    except BaseException as error:
-        with transaction(home.engine) as tx:
-            images.mark_failed(tx, image.id, str(error) or "the import was stopped")
-        for left in home.settings.images.glob(f"{image.id}.*"):
-            left.unlink()
-        raise
-    file = ImageFile(f"images/{target.name}", "qcow2", written.size, found.virtual_size, written.digest)
-    with transaction(home.engine) as tx:
-        return images.mark_available(tx, image.id, file)
+    return None
+
+
+def _version(path: Path, beside: Mapping[str, Path]) -> str:
+    """By what comes in: the disk alone, or the disk with the kernel and initrd beside it."""
+    disk = files.digest(path).removeprefix("sha256:")
+    if not beside:
+        return disk[:12]
+    parts = [disk, *(f"{what} {files.digest(at)}" for what, at in beside.items())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

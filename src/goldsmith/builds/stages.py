@@ -11,17 +11,20 @@ from ..disks.chain import Chain
 from ..documents.document import BUILD_PHASES, TEST_PHASES
 from ..documents.plan import Plan, make_plan
 from ..documents.recipe import Format, Loaded, Recipe
-from ..errors import GuestFailed, HostLack, TestFailed
+from ..errors import GuestFailed, Invalid, TestFailed
 from ..guests import firmware
-from ..guests.inspection import Inspection, Root, inspect
+from ..guests.inspection import Root, inspect
 from ..guests.machine import Hardware
 from ..guests.vm import System, Vm
 from ..log import Log
 from ..steps.report import Report
 from ..steps.run import Surroundings, run_plan
-from . import cleanup, systems
+from . import arming, cleanup, systems
 from .home import Home
 from .systems import Known
+
+#: The way out where an image cannot be tested by its firmware.
+DIRECT = "a disk without a boot loader can be tested by its kernel: `test: direct`"
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,13 @@ def check(job: Job) -> None:
 
 
 def prepare(job: Job) -> tuple[Chain, Known]:
-    """A disk of the wanted size to build on, and what is known of the base's system."""
+    """A disk of the wanted size to build on, and what is known of the base's system.
+
+    Raises Invalid: there is no system in it, or the image could not be tested in the end.
+    """
     known = systems.of_image(job.home, job.base, job.folder, job.log)
+    if job.recipe.test == "firmware":
+        check_testable(known.facts.root, job.recipe.where("base"))
     disk = overlay.over(job.home.disk(job.base), job.folder / "disk.qcow2", job.size)
     assert job.base.file is not None
     if job.size > job.base.file.virtual_size:
@@ -81,14 +89,25 @@ def prepare(job: Job) -> tuple[Chain, Known]:
     return disk, known
 
 
+def check_testable(root: Root, where: str) -> None:
+    """Raise Invalid where no image of this system could boot by its firmware and answer then."""
+    if root.partition is None:
+        raise Invalid(
+            "the base has no partition table, so its firmware finds no boot loader to test an image by",
+            where=where,
+            hint=DIRECT,
+            code="no-boot-loader",
+        )
+    arming.check_init(root, where, "it can be tested by its kernel: `test: direct`")
+
+
 def build(job: Job, disk: Chain, known: Known) -> Report:
-    """Run the build and validate phases in a vm, and power it off. Raises StepFailed, GuestFailed."""
+    """Run the build and validate phases in a vm, and power it off unless one failed. Raises GuestFailed."""
     system = System(known.facts.root, known.boot, job.recipe.boot)
     with Vm(job.log, job.folder / "build", disk, system, job.hardware) as vm:
         report = run_plan(job.build, vm, job.log, _surroundings(job, "BUILDING"))
-        if (error := report.error()) is not None:
-            raise error
-        vm.power_off()
+        if report.status == "success":
+            vm.power_off()
     return report
 
 
@@ -103,6 +122,7 @@ def write(job: Job, disk: Chain, known: Known, image_id: str) -> list[formats.Wr
         with job.log.task("write the image", format=kind) as task:
             path = job.home.settings.images / f"{image_id}.{kind}"
             written.append(formats.write(disk, path, kind))
+            files.write_digest(path, written[-1].digest)
             task.note(f"{written[-1].size / 2**20:.0f} MiB")
     for what in ("kernel", "initrd"):
         beside = job.home.beside(job.base.id, what)
@@ -115,22 +135,33 @@ def test(job: Job, image: Chain, known: Known) -> Report:
     """Boot the image as it is, from a throw-away overlay, and run the tests.
 
     By its firmware and its own boot loader; `test: direct` in the recipe boots its kernel instead.
-    Raises TestFailed: it does not boot, or a test says no.
+    Raises TestFailed: it does not boot, or nothing in it can be reached. A test that says no is in the
+    report.
     """
     try:
-        report = _test(job, image, known)
+        return _test(job, image, known)
     except GuestFailed as error:
         no_loader = known.facts.root.partition is None and job.recipe.test == "firmware"
-        hint = (
-            "a disk without a boot loader can be tested by its kernel: `test: direct`"
-            if no_loader
-            else error.hint
-        )
-        raise TestFailed("\n".join([error.message, *error.last_lines]), hint=hint, code=error.code) from error
-    if (failure := report.error()) is not None:
-        lines = [failure.message, *failure.last_lines]
-        raise TestFailed("\n".join(lines), hint=failure.hint, code="test-failed") from failure
-    return report
+        hint = DIRECT if no_loader else error.hint
+        raise TestFailed(error.message, last_lines=error.last_lines, hint=hint, code=error.code) from error
+    except Invalid as error:  # the steps took out what the base had
+        raise TestFailed(error.message, hint=error.hint, code=error.code) from error
+
+
+def failed_test(report: Report) -> TestFailed | None:
+    """What the first test that said no makes of the image; None where all are content."""
+    failure = report.error()
+    if failure is None:
+        return None
+    return TestFailed(
+        failure.message,
+        component=failure.component,
+        phase=failure.phase,
+        step=failure.step,
+        exit_code=failure.exit_code,
+        last_lines=failure.last_lines,
+        hint=failure.hint,
+    )
 
 
 def _test(job: Job, image: Chain, known: Known) -> Report:
@@ -139,21 +170,10 @@ def _test(job: Job, image: Chain, known: Known) -> Report:
     if job.recipe.test == "direct":
         system = System(root, known.boot)
     else:
-        if root.init not in ("systemd", "openrc"):
-            raise HostLack(
-                "an image without systemd or OpenRC can only be tested by its kernel", hint="`test: direct`"
-            )
-        with inspect(job.home.settings, job.log, job.folder / "arm", disk) as inspection:
-            root = _arm(inspection)
+        root = arming.arm(job.home.settings, job.log, job.folder / "arm", disk)
         system = System(root, None, job.recipe.boot)
     with Vm(job.log, job.folder / "test", disk, system, job.hardware) as vm:
         return run_plan(job.tests, vm, job.log, _surroundings(job, "TESTING"))
-
-
-def _arm(inspection: Inspection) -> Root:
-    root = inspection.find_root()
-    inspection.install_agent(root)
-    return root
 
 
 def _surroundings(job: Job, phase: str) -> Surroundings:

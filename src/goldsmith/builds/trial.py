@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..disks import overlay
-from ..documents.document import BUILD_PHASES
+from ..documents.document import BUILD_PHASES, TEST_PHASES
 from ..documents.loading import load_document
 from ..documents.plan import Component, Plan, assign, make_plan, require_phases
 from ..errors import Conflict
@@ -44,4 +44,10 @@ def run_component(home: Home, plan: Plan, base: str, log: Log) -> Report:
         known = systems.of_image(home, image, folder, log)
         disk = overlay.over(home.disk(image), folder / "disk.qcow2", image.file.virtual_size)
         with Vm(log, folder / "run", disk, System(known.facts.root, known.boot), hardware) as vm:
-            return run_plan(plan, vm, log, Surroundings(build_variables={"IMAGE_PHASE": "BUILDING"}))
+            return run_plan(plan, vm, log, Surroundings(build_variables={"IMAGE_PHASE": image_phase(plan)}))
+
+
+def image_phase(plan: Plan) -> str:
+    """IMAGE_PHASE as a build of these phases would set it (reference §14.2)."""
+    phases = {planned.phase for planned in plan.steps}
+    return "TESTING" if phases and phases <= set(TEST_PHASES) else "BUILDING"

@@ -1,6 +1,6 @@
 """Builds: which recipe ran when, in which process, and how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,7 +13,6 @@ from ..documents.problems import quote
 from ..errors import Conflict, GoldsmithError, NotFound
 from .description import StepRecord
 from .tables import builds, images
-from .worker import is_alive, this_worker
 
 Status = Literal[
     "queued",
@@ -43,7 +42,10 @@ class BuildError(msgspec.Struct, frozen=True):
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a recipe. `ended_at` is None while it runs, `image_id` before there is an image."""
+    """One run of a recipe. `ended_at` is None while it runs, `image_id` before there is an image.
+
+    `worker` names the process that runs it, in the words of whoever can tell whether it is alive.
+    """
 
     id: str
     recipe_name: str
@@ -58,8 +60,17 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
-def create_build(tx: Transaction, recipe_name: str, recipe_version: str, base_image_id: str | None) -> Build:
-    """Record a build that this process is about to run. A base that is only a file has no id."""
+class Dead(msgspec.Struct, frozen=True):
+    """Builds that died, and the ids of the images that they were making: nothing of these is whole."""
+
+    builds: tuple[Build, ...]
+    image_ids: tuple[str, ...]
+
+
+def create_build(
+    tx: Transaction, recipe_name: str, recipe_version: str, base_image_id: str | None, worker: str
+) -> Build:
+    """Record a build that `worker` is about to run. A base that is only a file has no id."""
     build_id = ids.new_id()
     tx.execute(
         builds.insert().values(
@@ -70,7 +81,7 @@ def create_build(tx: Transaction, recipe_name: str, recipe_version: str, base_im
             base_image_id=base_image_id,
             started_at=clock.now(),
             steps=(),
-            worker=this_worker(),
+            worker=worker,
         )
     )
     return get_build(tx, build_id)
@@ -111,18 +122,21 @@ def list_builds(tx: Transaction) -> list[Build]:
     return _select(tx, builds.c.id.is_not(None))
 
 
-def mark_dead_builds(tx: Transaction) -> list[Build]:
-    """Fail the builds whose process is gone, and the images they were making; return these builds.
+def mark_dead_builds(tx: Transaction, is_alive: Callable[[str], bool]) -> Dead:
+    """Fail the builds whose worker is not alive, and the images they were making.
 
-    For the start of every program that builds. What they left in files is the caller's to sweep.
+    For the start of every program that builds. What they left in files is the caller's to sweep; an
+    image that had failed before (its tests said no) was kept to be looked into, and is none of those.
     """
     dead = [build for build in _select(tx, builds.c.status.not_in(ENDED)) if not is_alive(build.worker)]
     message = "its process ended before the build did (killed, or the host restarted)"
     error = GoldsmithError(message, code="builder-died")
-    for build in dead:
-        making = and_(images.c.id == build.image_id, images.c.state == "creating")
-        tx.execute(images.update().where(making).values(state="failed", message=message))
-    return [end_build(tx, build.id, "failed", error) for build in dead]
+    making = []
+    for image_id in filter(None, (build.image_id for build in dead)):
+        unfinished = and_(images.c.id == image_id, images.c.state == "creating")
+        if tx.execute(images.update().where(unfinished).values(state="failed", message=message)).rowcount:
+            making.append(image_id)
+    return Dead(tuple(end_build(tx, build.id, "failed", error) for build in dead), tuple(making))
 
 
 def _change(tx: Transaction, build_id: str, **values: Any) -> Build:

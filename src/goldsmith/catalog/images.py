@@ -35,7 +35,10 @@ class ImageFile(msgspec.Struct, frozen=True):
 
 
 class NewImage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an image before it is there."""
+    """What is known of an image before it is there.
+
+    `boot_modes` are the firmwares it was seen to be made for or tested with; empty where nobody knows.
+    """
 
     name: str
     version: str
@@ -68,11 +71,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def create_image(tx: Transaction, new: NewImage) -> Image:
-    """Record an image that is being made. Several may share name and version; the newest is found by them.
-
-    Raises Invalid: a name, version or family that no reference could spell.
-    """
+def check_new(new: NewImage) -> None:
+    """Raise Invalid for a name, version or family that no reference could spell."""
     for what, value in ("name", new.name), ("version", new.version), ("family", new.family or "-"):
         if not value.strip() or "/" in value or not value.isprintable() or len(value) > 128:
             raise Invalid(
@@ -80,7 +80,15 @@ def create_image(tx: Transaction, new: NewImage) -> Image:
                 where=what,
                 hint="1 to 128 printable characters without /",
             )
-    image_id = ids.new_id()
+
+
+def create_image(tx: Transaction, new: NewImage, image_id: str = "") -> Image:
+    """Record an image that is being made. Several may share name and version; the newest is found by them.
+
+    `image_id` is one of ids.new_id that the image's files have already. Raises what check_new raises.
+    """
+    check_new(new)
+    image_id = image_id or ids.new_id()
     values = msgspec.structs.asdict(new) | {"boot_modes": ",".join(new.boot_modes)}
     tx.execute(
         images.insert().values(

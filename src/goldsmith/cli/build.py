@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,8 +61,7 @@ def build(
         _announce(out, loaded, len(building.steps), len(testing.steps))
         out.expect((*building.steps, *testing.steps))
         with opened_home() as home:
-            with _told_where(home):
-                outcome = builds.build(home, loaded, out.log)
+            outcome = builds.build(home, loaded, out.log)
             copies = target.copy(outcome.paths, out.log)
             written = [outcome.paths[kind] for kind in target.formats]
             _tell(home, outcome, copies, [*copies, *written], out)
@@ -80,43 +77,21 @@ def _announce(out: Session, loaded: Loaded, steps: int, tests: int) -> None:
 
 def _tell(home: Home, outcome: Outcome, copies: list[Path], files: list[Path], out: Session) -> None:
     """`files` are all that were asked for; the first is what the last line names."""
+    from ..builds import build_log
     from .image.words import as_json, summary
 
     first, *others = files
-    rows = [*summary(outcome.image), ("log", str(_log(home, outcome.build.id)))]
+    log = str(build_log.path_of(home, outcome.build.id))
+    rows = [*summary(outcome.image), ("log", log)]
     out.say()
     out.facts(rows + [("also", str(path)) for path in others])
     out.result(
         {
             "image": as_json(home, outcome.image),
             "build": outcome.build.id,
-            "log": str(_log(home, outcome.build.id)),
+            "log": log,
             "paths": {kind: str(path) for kind, path in outcome.paths.items()},
             "copies": [str(path) for path in copies],
         }
     )
     out.say(str(first))
-
-
-@contextmanager
-def _told_where(home: Home) -> Iterator[None]:
-    """Note on a failure where its whole log is, and the image if there is one to look into."""
-    from ..catalog.builds import list_builds
-    from ..catalog.worker import this_worker
-    from ..database.engine import reading
-    from ..errors import GoldsmithError
-
-    try:
-        yield
-    except GoldsmithError as error:
-        with reading(home.engine) as tx:
-            mine = next((each for each in list_builds(tx) if each.worker == this_worker()), None)
-        if mine is not None:
-            error.add_note(f"the whole log: {_log(home, mine.id)}")
-            if mine.status == "test_failed":
-                error.add_note(f"the image was kept to look into: goldsmith image boot {mine.image_id}")
-        raise
-
-
-def _log(home: Home, build_id: str) -> Path:
-    return home.settings.logs / f"{build_id}.jsonl"

@@ -25,10 +25,14 @@ class Destination:
     copies: tuple[tuple[Format, Path], ...] = ()
 
     def copy(self, paths: Mapping[Format, Path], log: Log) -> list[Path]:
-        """Copy the written files, and return the copies. Raises HostLack: the disk is full."""
+        """Copy the written files with their digests beside them, and return the copies.
+
+        Raises HostLack: the disk is full.
+        """
         for kind, path in self.copies:
             with log.task("copy the image", to=str(path)):
                 files.copy(paths[kind], path)
+                files.write_digest(path, files.read_digest(paths[kind]))
         return [path for _, path in self.copies]
 
 

@@ -78,7 +78,7 @@ def make_base(name: str, settings: Settings, log: Log, *, refresh: bool = False)
 def _make(recipe: debian.Recipe, bases: Path, key: str, last: _Record | None, log: Log) -> _Record:
     made = clock.now()
     basedisk.check_tools()
-    files.need(bases, ROOM)
+    files.need(bases, ROOM, "GOLDSMITH_CACHE")
     with log.task(f"bootstrap {recipe.name}", suite=recipe.suite) as task, shelf.aside(bases, key) as fresh:
         disk = basedisk.new_names()
         with rootfs.base_tar(recipe, disk.root, disk.esp, fresh) as tar:

@@ -78,7 +78,9 @@ def _try() -> tuple[bool, str]:
         if serial.exists() and b"K" in serial.read_bytes():
             return True, ""
         lines = stderr.decode(errors="replace").strip().splitlines()
-        return False, lines[-1] if lines else "/dev/kvm is there, but a guest on it does not run"
+        if any("Assertion" in line for line in lines) or not lines:
+            return False, "/dev/kvm is there, but a guest on it does not run"
+        return False, lines[-1]
 
 
 def _boot_id() -> str:

@@ -6,12 +6,12 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from .. import clock
 from ..documents.guest import OnOutput, Result
-from ..errors import GuestFailed
+from ..errors import GuestFailed, StepFailed
+from . import answers
 
 #: agent.h has the same; another one does not speak with us.
 VERSION = "1"
@@ -23,14 +23,26 @@ PING_AFTER, SILENT_AFTER = 3.0, 45.0
 #: What is kept of one output stream; more is passed on and forgotten.
 KEPT = 16 << 20
 
+#: Bytes of a frame's payload, both ways, and words of a request: the agent has the same limits.
+LARGEST, MOST_WORDS = 1 << 20, 4095
+
+#: Seconds for what the agent does itself; what may have to work through a whole file system has longer.
+ASK_TIMEOUT, LONG_TIMEOUT = 300.0, 1800.0
+_LONG = frozenset({"sync", "umount", "trim", "wipe", "grow", "remove", "empty"})
+
+#: Seconds until a killed request must have ended. Only a program that hangs in the kernel takes longer.
+KILL_TIMEOUT = 60.0
+
 _HEADER = struct.Struct(">cII")
 _PIECE = 60_000
+#: Bytes that are shown of an agent's reason.
+_REASON = 4096
 
 
-@dataclass(frozen=True)
-class Hello:
-    version: str
-    uptime: float
+class Refused(GuestFailed):
+    """The agent could not do a verb; the message is its reason, which names what it was about."""
+
+    code = "agent-refused"
 
 
 class Channel:
@@ -53,7 +65,7 @@ class Channel:
         self._heard = clock.monotonic()
         self._asked = False
 
-    def hello(self, timeout: Callable[[], float]) -> Hello:
+    def hello(self, timeout: Callable[[], float]) -> None:
         """Wait for the agent's first word. `timeout()` gives the seconds left, 0 or less for over."""
         while True:
             left = timeout()
@@ -61,17 +73,40 @@ class Channel:
                 raise GuestFailed("the guest's agent did not answer", code="boot-timeout")
             frame = self._frame(min(left, 0.5))
             if frame and frame[0] == b"h":
-                words = frame[2].decode(errors="replace").split("\0")
-                if words[0] != VERSION:
-                    raise GuestFailed(f"the guest's agent speaks version {words[0]}, goldsmith {VERSION}")
-                return Hello(words[0], float(words[1]))
+                version = frame[2].decode(errors="replace").split("\0")[0]
+                if version != VERSION:
+                    raise GuestFailed(
+                        f"the guest's agent speaks version {version[:20]!r}, goldsmith {VERSION!r}",
+                        code="agent-version",
+                    )
+                return
 
-    def ask(self, verb: str, *words: str, root: str = "/", data: bytes | None = None) -> bytes:
-        """Let the agent do a verb of verbs.c and return its answer. Raises Refused with its reason."""
-        done = self.request(("+" if data is not None else "") + verb, words, root=root, data=data, kept=None)
+    def ask(
+        self, verb: str, *words: str, root: str = "/", data: bytes | None = None, most: int = KEPT
+    ) -> bytes:
+        """Let the agent do one of its verbs and return its answer, of at most `most` bytes.
+
+        Raises Refused with the agent's reason, GuestFailed where it takes too long or says too much.
+        """
+        timeout = LONG_TIMEOUT if verb in _LONG else ASK_TIMEOUT
+        name = ("+" if data is not None else "") + verb
+        kept = max(most + 1, _REASON)
+        done = self.request(name, words, root=root, data=data, kept=kept, timeout=timeout)
+        what = " ".join([verb, *words])[:200]
+        if done.timed_out:
+            raise GuestFailed(
+                f"the guest did not finish `{what}` within {timeout:.0f} seconds", code="agent-timeout"
+            )
         if done.status:
-            raise Refused(done.stderr.decode(errors="replace").strip() or f"{verb}: status {done.status}")
+            reason = done.stderr[:_REASON].decode(errors="replace").strip()
+            raise Refused(reason or f"{what}: status {done.status}")
+        if len(done.stdout) > most:
+            raise answers.nonsense(f"the answer to `{what}` has more than {most} bytes and", done.stdout)
         return done.stdout
+
+    def get(self, path: str, *, root: str = "/", most: int = LARGEST) -> bytes:
+        """A regular file's bytes. Raises Refused: there is none, or it has more than `most` bytes."""
+        return self.ask("get", path, str(most), root=root, most=most)
 
     def request(
         self,
@@ -82,11 +117,12 @@ class Channel:
         data: bytes | None = None,
         output: OnOutput | None = None,
         timeout: float | None = None,
-        kept: int | None = KEPT,
+        kept: int = KEPT,
     ) -> Result:
-        """Send a request and wait for its end. After `timeout` seconds its process group is killed."""
-        if any("\0" in word for word in words):
-            raise Refused("a NUL byte cannot stand in a word of a request")
+        """Send a request and wait for its end. After `timeout` seconds its process group is killed.
+
+        Raises GuestFailed (also: it does not end when killed), StepFailed (too large to send).
+        """
         number = self.send_request(verb, words, root=root)
         if data is not None:
             for at in range(0, len(data), _PIECE):
@@ -97,24 +133,47 @@ class Channel:
         timed_out = False
         while True:
             if deadline is not None and clock.monotonic() >= deadline:
+                if timed_out:
+                    raise GuestFailed(
+                        f"`{' '.join(words)[:200]}` did not end within {KILL_TIMEOUT:.0f} seconds"
+                        " after it was killed",
+                        hint="it hangs in the guest's kernel, which waits for a device or a file system",
+                        code="kill-failed",
+                    )
                 self._send(b"k", number)
-                deadline, timed_out = None, True
+                deadline, timed_out = clock.monotonic() + KILL_TIMEOUT, True
             kind, channel, payload = self.next_frame(deadline)
             if channel != number:
                 continue
             if kind == b"x":
-                status = int(payload)
-                return Result(status, bytes(streams[b"o"]), bytes(streams[b"f"]), timed_out)
+                return Result(answers.status(payload), bytes(streams[b"o"]), bytes(streams[b"f"]), timed_out)
             if kind in streams:
                 stream = streams[kind]
-                stream += payload if kept is None else payload[: max(0, kept - len(stream))]
+                stream += payload[: max(0, kept - len(stream))]
                 if output is not None:
                     output("stdout" if kind == b"o" else "stderr", payload)
 
     def send_request(self, verb: str, words: Sequence[str], *, root: str = "/") -> int:
-        """Start a request and return its channel; who needs more than `request` reads the frames."""
+        """Start a request and return its channel; who needs more than `request` reads the frames.
+
+        Raises Refused (a NUL byte in a word), StepFailed (too large).
+        """
+        said = [root, verb, *words]
+        for word in said:
+            if "\0" in word:
+                raise Refused(f"{word[:200]!r}: a NUL byte cannot stand in it")
+        payload = "".join(f"{word}\0" for word in said).encode(errors="surrogateescape")
+        if len(payload) > LARGEST or len(said) > MOST_WORDS:
+            large = len(payload) > LARGEST
+            raise StepFailed(
+                f"a request of {len(payload)} bytes; at most 1 MiB"
+                if large
+                else f"a request of {len(said)} words; at most {MOST_WORDS}",
+                hint="put long texts into a file of the guest, and let the command read it",
+                code="request-too-large",
+            )
         self._last += 1
-        self._send(b"q", self._last, "".join(f"{word}\0" for word in (root, verb, *words)).encode())
+        self._send(b"q", self._last, payload)
         return self._last
 
     def send_data(self, channel: int, data: bytes) -> None:
@@ -193,16 +252,14 @@ class Channel:
         if len(self._received) < _HEADER.size:
             return None
         kind, channel, length = _HEADER.unpack_from(self._received)
+        if length > LARGEST:
+            raise answers.nonsense("the start of a frame", bytes(self._received[: _HEADER.size]))
         end = _HEADER.size + length
         if len(self._received) < end:
             return None
         payload = bytes(self._received[_HEADER.size : end])
         del self._received[:end]
         return kind, channel, payload
-
-
-class Refused(Exception):
-    """The agent could not do a verb; the text is its reason."""
 
 
 def silent() -> GuestFailed:

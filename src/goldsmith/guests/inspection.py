@@ -18,9 +18,9 @@ from ..disks.chain import Chain
 from ..errors import GuestFailed, Invalid
 from ..log import Log
 from ..settings import Settings
-from . import accelerator, agent_files, boot_entry, initramfs
+from . import accelerator, agent_files, answers, boot_entry, initramfs
 from .boot_entry import BootEntry
-from .channel import Channel, Refused
+from .channel import LARGEST, Channel, Refused
 from .initramfs import File
 from .machine import Direct, Hardware, Machine
 
@@ -28,13 +28,16 @@ ROOT = "/sysroot"
 DISK = "/dev/vda"
 #: Bytes that tell a file system (btrfs has its superblock at 64 KiB).
 _HEAD = 72 << 10
+#: Bytes that are read of a kernel, an initrd or a file that a step wants.
+LARGEST_FILE = 256 << 20
+_EXT, _KINDS = ("ext2", "ext3", "ext4"), ("ext2", "ext3", "ext4", "xfs", "btrfs")
 
 
 @dataclass(frozen=True)
 class Root:
     """The root file system of an image. `partition` is None on a disk without a table.
 
-    `init` is systemd, openrc, other or none; `os` the words of os-release.
+    `init` is systemd, openrc, other or none.
     """
 
     device: str
@@ -42,7 +45,6 @@ class Root:
     kind: str
     options: str
     init: str
-    os: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Inspection:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self._mounted: list[str] = []
+        self._mounted: dict[str, str] = {}  # devices by where they are mounted
         self._more_modules = False
 
     def find_root(self) -> Root:
@@ -92,17 +94,22 @@ class Inspection:
         Raises Invalid: no partition holds a system.
         """
         seen: list[str] = []
-        for device in self._devices():
-            head = self.channel.ask("read", device, "0", str(_HEAD))
-            found = filesystems.identify(head)
-            seen.append(f"{device.removeprefix('/dev/')} ({found.kind if found else 'unknown'})")
-            if found is None or found.kind not in ("ext2", "ext3", "ext4", "xfs", "btrfs"):
+        for device in [*self._devices(), DISK]:
+            name = device.removeprefix("/dev/")
+            found = filesystems.identify(self.channel.ask("read", device, "0", str(_HEAD)))
+            if found is None or found.kind not in _KINDS:
+                # A whole disk comes last: with partitions on it, it only counts if it is a file system.
+                if found or device != DISK or not seen:
+                    seen.append(f"{name} ({found.kind if found else 'unknown'})")
                 continue
-            kind = "ext4" if found.kind.startswith("ext") else found.kind
+            kind = "ext4" if found.kind in _EXT else found.kind
+            why = ""
             for options in ("", "subvol=@", "subvol=root") if kind == "btrfs" else ("",):
-                if self._mount_root(device, kind, options):
+                why = self._mount_root(device, kind, options) or why
+                if ROOT in self._mounted:
                     number = re.search(r"\d+$", device)
                     return self._describe(device, int(number[0]) if number else None, kind, options)
+            seen.append(f"{name} ({found.kind}, {why})")
         what = ", ".join(seen)
         raise Invalid(
             f"no file system of the disk holds a system with /etc/os-release; found {what}",
@@ -132,8 +139,10 @@ class Inspection:
                 self.channel.ask("write", DISK, str(offset), data=content)
             self.channel.ask("reread", DISK)
             self._wait_for(root.device)
-            if not self._mount_root(root.device, root.kind, root.options):
-                raise GuestFailed("the root cannot be mounted after its partition grew", code="grow-failed")
+            if why := self._mount_root(root.device, root.kind, root.options):
+                raise GuestFailed(
+                    f"after its partition grew, the root {root.device} {why}", code="grow-failed"
+                )
             self._mount_boot()
         try:
             self.channel.ask("grow", ROOT, root.kind, root.device)
@@ -146,49 +155,64 @@ class Inspection:
         for path, file in files.items():
             self.put(path, file)
         for path, target in links.items():
-            self.channel.ask("folder", path.rpartition("/")[0], "755", root=ROOT)
-            self.channel.ask("link", target, path, root=ROOT)
+            with _saying("make the link"):
+                self.channel.ask("folder", path.rpartition("/")[0], "755", root=ROOT)
+                self.channel.ask("link", target, path, root=ROOT)
 
     def put(self, path: str, file: File) -> None:
-        self.channel.ask("folder", path.rpartition("/")[0] or "/", "755", root=ROOT)
-        self.channel.ask("put", path, f"{file.mode:o}", root=ROOT, data=file.content)
+        """Write a file and the folders above it. Raises GuestFailed, naming the path and the reason."""
+        with _saying("write"):
+            self.channel.ask("folder", path.rpartition("/")[0] or "/", "755", root=ROOT)
+            self.channel.ask("put", path, f"{file.mode:o}", root=ROOT, data=file.content)
 
     def get(self, path: str) -> bytes | None:
-        """A file's bytes, None where it cannot be read."""
+        """A file's bytes, None where it cannot be read or has more than a MiB."""
         return read(self.channel, path, ROOT)
 
     def remove(self, *patterns: str) -> None:
-        self.channel.ask("remove", *patterns, root=ROOT)
+        """Remove what matches, with all below. Raises GuestFailed, naming the path and the reason."""
+        with _saying("remove"):
+            self.channel.ask("remove", *patterns, root=ROOT)
 
     def empty(self, *patterns: str) -> None:
-        """Cut the regular files that match, or lie below what matches, to nothing."""
-        self.channel.ask("empty", *patterns, root=ROOT)
+        """Cut the regular files that match, or lie below what matches, to nothing.
 
-    def trim(self) -> None:
-        """Give back to the disk what the file systems do not use."""
+        Raises GuestFailed, naming the path and the reason.
+        """
+        with _saying("empty"):
+            self.channel.ask("empty", *patterns, root=ROOT)
+
+    def wipe(self) -> None:
+        """Give back to the disk what the file systems do not use, and zero what cannot be given back.
+
+        Whole clusters of the disk file are given back; a deleted key is smaller than one, and would
+        stay in the image beside its neighbours. The file systems are read-only afterwards.
+        """
         self.channel.ask("sync")
-        for path in self._mounted:
+        for path, device in self._mounted.items():
             try:
                 self.channel.ask("trim", path)
             except Refused:  # vfat on some kernels: nothing is lost but a little room
                 continue
+            with _saying("wipe"):
+                self.channel.ask("wipe", path, device, str(self._start(device)))
 
     def power_off(self) -> None:
         self._unmount_all()
         self.channel.send_request("power", ["off"])
 
+    def _start(self, device: str) -> int:
+        """Where a partition begins on its disk, in bytes; 0 for a whole disk."""
+        start = read(self.channel, f"/sys/class/block/{device.removeprefix('/dev/')}/start", "/") or b""
+        return int(start) * table.SECTOR if start.strip().isdigit() else 0
+
     def _devices(self) -> list[str]:
-        lines = self.channel.ask("devices").decode().splitlines()
-        names = sorted((line.split()[0] for line in lines), key=boot_entry.version_key)
-        parts = [name for name in names if re.fullmatch(r"vda\d+", name)]
-        return [f"/dev/{name}" for name in parts or ["vda"]]
+        """The disk's partitions, or the disk itself where it has none."""
+        names = sorted(answers.devices(self.channel.ask("devices")), key=boot_entry.version_key)
+        return [f"/dev/{name}" for name in names if re.fullmatch(r"vda\d+", name)] or [DISK]
 
     def _size(self, device: str) -> int:
-        for line in self.channel.ask("devices").decode().splitlines():
-            name, sectors = line.split()
-            if f"/dev/{name}" == device:
-                return int(sectors)
-        return 0
+        return answers.devices(self.channel.ask("devices")).get(device.removeprefix("/dev/"), 0)
 
     def _wait_for(self, device: str) -> None:
         limit = clock.monotonic() + 10
@@ -198,38 +222,40 @@ class Inspection:
                     f"{device} did not come back after its table was written", code="grow-failed"
                 )
 
-    def _mount_root(self, device: str, kind: str, options: str) -> bool:
-        if not self._mount(device, ROOT, kind, options):
-            return False
+    def _mount_root(self, device: str, kind: str, options: str) -> str:
+        """Mount a root; returns why that is none, with nothing mounted, or empty."""
+        if why := self._mount(device, ROOT, kind, options):
+            return why
         if any(self._has(path) for path in ("/etc/os-release", "/usr/lib/os-release")):
-            return True
+            return ""
         self._unmount_all()
-        return False
+        return "has no /etc/os-release"
 
-    def _mount(self, device: str, target: str, kind: str, options: str = "") -> bool:
+    def _mount(self, device: str, target: str, kind: str, options: str = "") -> str:
+        """Mount a file system; returns why it cannot be, or empty."""
         if kind in ("xfs", "btrfs") and not self._more_modules:
-            names = self.channel.ask("get", "/goldsmith/modules/later").decode().split()
+            names = self.channel.get("/goldsmith/modules/later").decode().split()
             self.channel.ask("modules", *(f"/goldsmith/modules/{name}" for name in names))
             self._more_modules = True
         try:
-            self.channel.ask("mount", device, target, kind, ",".join(filter(None, [options, "dev"])))
-        except Refused:
-            return False
-        self._mounted.append(target)
-        return True
+            self.channel.ask("mount", device, target, kind, options)
+        except Refused as reason:
+            return f"cannot be mounted: {reason.message.removeprefix(f'{device}: ')}"
+        self._mounted[target] = device
+        return ""
 
     def _mount_boot(self) -> None:
-        """What the image's fstab mounts at /boot and /boot/efi, named by UUID, label or device."""
+        """What the image's fstab mounts at /boot, /boot/efi and /efi, named by UUID, label or device."""
         wanted: dict[str, tuple[str, str]] = {}
         for line in (self.get("/etc/fstab") or b"").decode(errors="replace").splitlines():
             fields = line.split("#")[0].split()
-            if len(fields) > 2 and fields[1] in ("/boot", "/boot/efi"):
+            if len(fields) > 2 and fields[1] in ("/boot", "/boot/efi", "/efi"):
                 wanted[fields[1]] = (fields[0].replace('"', ""), fields[2])
         for path in sorted(wanted):
             source, kind = wanted[path]
             device = self._by_name(source)
-            if device and kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat"):
-                self._mount(device, ROOT + path, "ext4" if kind.startswith("ext") else kind)
+            if device and kind in (*_KINDS, "vfat"):
+                self._mount(device, ROOT + path, "ext4" if kind in _EXT else kind)
 
     def _by_name(self, source: str) -> str | None:
         for device in self._devices():
@@ -246,16 +272,14 @@ class Inspection:
             init = "openrc"
         else:
             init = "other" if self._has("/sbin/init") else "none"
-        release = self.get("/etc/os-release") or self.get("/usr/lib/os-release") or b""
-        words = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', release.decode(errors="replace"), re.MULTILINE))
-        return Root(device, partition, kind, options, init, words)
+        return Root(device, partition, kind, options, init)
 
     def _has(self, path: str) -> bool:
         return bool(self.channel.ask("stat", path, root=ROOT))
 
     def _unmount_all(self) -> None:
         while self._mounted:
-            self.channel.ask("umount", self._mounted.pop())
+            self.channel.ask("umount", self._mounted.popitem()[0])
 
 
 def read_boot_files(channel: Channel, root: str) -> BootFiles | None:
@@ -291,17 +315,34 @@ def boot_entry_of(channel: Channel, root: str) -> BootEntry | None:
     return boot_entry.of_files(_names(channel, root, "/boot/*"))
 
 
-def read(channel: Channel, path: str, root: str) -> bytes | None:
+def read(channel: Channel, path: str, root: str, most: int = LARGEST) -> bytes | None:
+    """A file's bytes, None where it cannot be read or has more than `most` bytes."""
     try:
-        return channel.ask("get", path, root=root)
+        return channel.get(path, root=root, most=most)
     except Refused:
         return None
+
+
+def full(reason: Refused) -> str:
+    """The way out of a full disk, empty for other reasons."""
+    lacks = "No space left" in reason.message
+    return "give the recipe a larger disk: `disk: {size: 10GiB}`" if lacks else ""
+
+
+@contextmanager
+def _saying(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Refused as reason:
+        raise GuestFailed(
+            f"cannot {what} {reason} (in the image)", hint=full(reason), code=reason.code
+        ) from None
 
 
 def _names(channel: Channel, root: str, *patterns: str) -> list[str]:
     return [
         name
-        for name in channel.ask("names", *patterns, root=root).decode(errors="replace").split("\0")
+        for name in channel.ask("names", *patterns, root=root).decode(errors="surrogateescape").split("\0")
         if name
     ]
 
@@ -314,7 +355,14 @@ def _read_stat(channel: Channel, path: str, root: str) -> str:
 
 
 def _read_boot(channel: Channel, path: str, root: str) -> bytes | None:
+    """A kernel or initrd, None where there is none. Raises GuestFailed: it is there and cannot be read."""
+    why = None
     for place in ("", "/boot", "/boot/efi", "/efi"):
-        if (content := read(channel, place + path, root)) is not None:
-            return content
+        if channel.ask("stat", place + path, root=root):
+            try:
+                return channel.get(place + path, root=root, most=LARGEST_FILE)
+            except Refused as reason:  # a link to nothing; the file itself may be in another place
+                why = reason
+    if why is not None:
+        raise GuestFailed(f"cannot read {why} (in the image)", code=why.code)
     return None

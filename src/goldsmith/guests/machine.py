@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,10 @@ from .accelerator import Accelerator
 from .channel import Channel
 
 SERIAL_TAIL = 20
+#: Control sequences of a terminal: colours, and where its cursor goes (ECMA-48, 5.4).
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+#: Seconds until a started QEMU must answer.
+START_TIMEOUT = 60.0
 
 FirmwareKind = Literal["bios", "uefi"]
 
@@ -70,15 +75,24 @@ class Machine:
         self._client = QMPClient("goldsmith")
         self._stderr = folder / "stderr"
         command = _command(folder, disk, boot, hardware, agent_end.fileno(), monitor_end.fileno())
+        self._running: subprocess.Popen[bytes] | None = None
         try:
-            self._process = loop.wait(self._start(command, monitor, (agent_end, monitor_end)), 60)
-        except BaseException:
-            for end in (self._agent, monitor):
+            loop.wait(self._start(command, monitor, (agent_end, monitor_end)), START_TIMEOUT)
+        except BaseException as error:
+            _end(self._running)
+            for end in (self._agent, monitor, self._alarm, self._ring):
                 end.close()
+            if isinstance(error, TimeoutError):
+                raise self._not_started(f"its monitor is silent for {START_TIMEOUT:.0f} seconds") from None
             raise
         finally:
             agent_end.close()
             monitor_end.close()
+
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        assert self._running is not None, "QEMU was not started"
+        return self._running
 
     @property
     def pid(self) -> int:
@@ -93,12 +107,7 @@ class Machine:
         """Raise what went wrong with the machine, if anything did."""
         with contextlib.suppress(BlockingIOError):
             self._alarm.recv(4096, socket.MSG_DONTWAIT)
-        for event in list(self._events):
-            data = event.get("data", {})
-            if event["event"] == "BLOCK_IO_ERROR":
-                raise self._disk_error(data)
-            if event["event"] == "GUEST_PANICKED":
-                raise self.failed("the guest's kernel panicked", "kernel-panic")
+        self._check_events()
         if self._process.poll() is None:
             return
         match self.how_it_ended():
@@ -121,6 +130,14 @@ class Machine:
                     code="qemu-ended",
                 )
 
+    def _check_events(self) -> None:
+        for event in list(self._events):
+            data = event.get("data", {})
+            if event["event"] == "BLOCK_IO_ERROR":
+                raise self._disk_error(data)
+            if event["event"] == "GUEST_PANICKED":
+                raise self.failed("the guest's kernel panicked", "kernel-panic")
+
     def ended(self) -> NoReturn:
         """Wait for the end that a broken line announces, and raise why it came."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -139,14 +156,16 @@ class Machine:
     def wait_end(self, timeout: float) -> str:
         """Wait until the process is gone and return how it ended.
 
-        Only then are its disks free (case C74). Raises GuestFailed: it is still there.
+        Only then are its disks free (case C74). Raises GuestFailed: it is still there, or panicked, or
+        could not use its disk (which keeps it from stopping); HostLack: the host's disk is full.
         """
-        try:
-            self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise self.failed(
-                f"the guest did not stop within {timeout:.0f} seconds", "stop-timeout"
-            ) from None
+        limit = clock.monotonic() + timeout
+        while self._process.poll() is None:
+            self._check_events()
+            if clock.monotonic() >= limit:
+                raise self.failed(f"the guest did not stop within {timeout:.0f} seconds", "stop-timeout")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
         loop.wait(self._settle(), 10)
         return self.how_it_ended()
 
@@ -161,13 +180,13 @@ class Machine:
         """An error of this guest, with the end of its serial log."""
         return GuestFailed(message, last_lines=self.last_lines(), hint=hint, code=code)
 
-    def last_lines(self) -> list[str]:
-        return _tail(self.serial)
+    def last_lines(self, most: int = SERIAL_TAIL) -> list[str]:
+        """The end of its serial log, without what colours it on a terminal."""
+        return _tail(self.serial, most)
 
     def close(self) -> None:
         """End it at once, if it still runs, and wait until it is gone."""
-        self._process.kill()
-        self._process.wait()
+        _end(self._process)
         with contextlib.suppress(Exception):
             loop.wait(self._settle(), 10)
         for end in (self._agent, self._alarm, self._ring):
@@ -175,30 +194,33 @@ class Machine:
 
     async def _start(
         self, command: Sequence[str], monitor: socket.socket, ends: Sequence[socket.socket]
-    ) -> subprocess.Popen[bytes]:
-        with self._stderr.open("wb") as stderr:
-            # A session of its own: Ctrl-C is for goldsmith, which then stops its guests in order.
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                pass_fds=[end.fileno() for end in ends],
-                start_new_session=True,
-            )
-        for end in ends:
-            end.close()
+    ) -> None:
         try:
+            with self._stderr.open("wb") as stderr:
+                # A session of its own: Ctrl-C is for goldsmith, which then stops its guests in order.
+                self._running = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stderr,
+                    stderr=stderr,
+                    pass_fds=[end.fileno() for end in ends],
+                    start_new_session=True,
+                )
+            for end in ends:
+                end.close()
             await self._client.connect(monitor)
-        except QMPError as error:
-            process.kill()
-            process.wait()
-            tail = _tail(self._stderr)
-            raise GuestFailed(
-                "QEMU did not start" + (": " + tail[-1] if tail else ""), last_lines=tail, code="qemu-failed"
-            ) from error
-        self._watcher = asyncio.create_task(self._watch())
-        return process
+            self._watcher = asyncio.create_task(self._watch())
+        except (QMPError, OSError) as error:
+            _end(self._running)
+            raise self._not_started("" if isinstance(error, QMPError) else str(error)) from error
+        except BaseException:  # cancelled: whoever waited is gone, or was told that it took too long
+            _end(self._running)
+            raise
+
+    def _not_started(self, why: str) -> GuestFailed:
+        tail = _tail(self._stderr)
+        what = ": ".join(filter(None, ["QEMU did not start", why, *tail[-1:]]))
+        return GuestFailed(what, last_lines=tail, code="qemu-failed")
 
     async def _watch(self) -> None:
         async for event in self._client.events:
@@ -224,6 +246,12 @@ class Machine:
         return self.failed(
             f"QEMU could not {data.get('operation')} the guest's disk: {data.get('reason')}", "disk-error"
         )
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None:
+        process.kill()
+        process.wait()
 
 
 def _command(
@@ -300,8 +328,8 @@ def _escaped(path: Path) -> str:
 def _tail(path: Path, lines: int = SERIAL_TAIL) -> list[str]:
     try:
         with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 16384))
-            text = file.read().decode(errors="replace")
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))
+            text = _ESCAPES.sub("", file.read().decode(errors="replace"))
     except FileNotFoundError:
         return []
     shown = ("".join(c for c in line if c.isprintable() or c == "\t") for line in text.splitlines())

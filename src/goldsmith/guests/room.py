@@ -10,7 +10,11 @@ ends, or whoever started it, the kernel ends the rest, and the mounts go with th
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import os
+import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -31,16 +35,18 @@ PRIVATE = (
     "198.18.0.0/15",
     "224.0.0.0/3",
 )
+#: Seconds for a room that is made once to see whether this host can.
+TRIAL_TIMEOUT = 30
 ADDRESS, GATEWAY, RESOLVER = "10.0.2.100", "10.0.2.2", "10.0.2.3"
 
-_RULES = f"""
+_RULES = """
 table inet room {{
   chain output {{
     type filter hook output priority 0; policy accept;
     oifname "lo" accept
-    ip daddr {RESOLVER} udp dport 53 accept
-    ip daddr {RESOLVER} tcp dport 53 accept
-    ip daddr {{ {", ".join(PRIVATE)} }} reject with icmpx admin-prohibited
+    ip daddr {resolver} udp dport 53 accept
+    ip daddr {resolver} tcp dport 53 accept
+    ip daddr {{ {refused} }} reject with icmpx admin-prohibited
     meta nfproto ipv6 reject with icmpx admin-prohibited
   }}
   chain input {{
@@ -78,12 +84,55 @@ def lack() -> str:
             programs.find(program)
         except HostLack as missing:
             return missing.message
-    return "" if Path("/dev/net/tun").exists() else "/dev/net/tun is not there"
+    if not Path("/dev/net/tun").exists():
+        return "/dev/net/tun is not there"
+    return _trial()
+
+
+def rules(addresses: Sequence[str]) -> str:
+    """The room's nftables rules; `addresses` are this host's own, which a guest does not reach either."""
+    ranges = [ipaddress.IPv4Network(each) for each in (*PRIVATE, *addresses)]
+    # nftables refuses a set whose elements lie in one another.
+    refused = ", ".join(map(str, ipaddress.collapse_addresses(ranges)))
+    return _RULES.format(resolver=RESOLVER, refused=refused)
+
+
+def own_addresses() -> list[str]:
+    """This host's IPv4 addresses, but those that mean nothing outside of it. Raises HostLack."""
+    links = json.loads(programs.run(["ip", "-j", "addr"]))
+    return [
+        info["local"]
+        for link in links
+        for info in link.get("addr_info", [])
+        if info.get("family") == "inet" and info.get("scope") == "global"
+    ]
 
 
 def inside(folder: Path, command: Sequence[str]) -> list[str]:
     """The command that runs `command` in a room of its own; `folder` is for its files."""
-    (folder / "rules").write_text(_RULES)
+    (folder / "rules").write_text(rules(own_addresses()))
     (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
     enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
     return [*enter, "sh", "-c", _ENTER, "room", str(folder), *command]
+
+
+def _trial() -> str:
+    """Why a room cannot be made, as it shows when one is: root in a container may lack the rights."""
+    with tempfile.TemporaryDirectory(prefix="goldsmith-room-") as folder:
+        try:
+            command = inside(Path(folder), ["true"])
+            done = subprocess.run(
+                [programs.find(command[0]), *command[1:]],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=TRIAL_TIMEOUT,
+                check=False,
+            )
+        except HostLack as lack:
+            return lack.message
+        except subprocess.TimeoutExpired:
+            return f"a network room was not made within {TRIAL_TIMEOUT} seconds"
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"]
+    return f"a network room cannot be made: {said[-1]}"

@@ -16,15 +16,12 @@ from ..settings import Settings
 @contextmanager
 def run_folder(settings: Settings) -> Iterator[Path]:
     """A new folder under `settings.run`, gone when the block ends, whatever ends it."""
-    path = settings.run / ids.new_id()
-    path.mkdir(mode=0o700)
-    lock = _lock(path)
+    path, lock = _claim(settings.run)
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        os.close(lock)
 
 
 def sweep(settings: Settings) -> int:
@@ -40,15 +37,27 @@ def sweep(settings: Settings) -> int:
     return removed
 
 
+def _claim(run: Path) -> tuple[Path, int]:
+    """A new folder and its lock. Between the two another process's sweep may take it: then another."""
+    while True:
+        path = run / ids.new_id()
+        path.mkdir(mode=0o700)
+        lock = _lock(path)
+        if lock is not None:
+            return path, lock
+
+
 def _lock(path: Path) -> int | None:
-    """The folder's lock as a file descriptor, None when somebody else holds it."""
+    """The folder's lock as a file descriptor, None when somebody else holds it or it is gone."""
     try:
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+        if os.path.samestat(os.fstat(lock), path.stat()):
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(lock)
+    return None

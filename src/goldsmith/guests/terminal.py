@@ -12,6 +12,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from . import answers
 from .channel import Channel
 
 # bash where there is one, as a login shell; constant text.
@@ -48,7 +49,7 @@ def attach(channel: Channel) -> int:
             kind, of, payload = channel.next_frame(deadline=0.0)
             while kind != b"-":
                 if of == number and kind == b"x":
-                    return int(payload)
+                    return answers.status(payload)
                 if of == number and kind in (b"o", b"f"):
                     os.write(sys.stdout.fileno(), payload)
                 kind, of, payload = channel.next_frame(deadline=0.0)

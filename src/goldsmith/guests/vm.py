@@ -12,13 +12,15 @@ from ..disks.chain import Chain
 from ..documents.guest import Command, OnOutput, Result, Stat
 from ..errors import GuestFailed, StepFailed
 from ..log import Log
-from . import agent_files, initramfs, room
+from . import agent_files, answers, initramfs, room
 from .channel import Channel, Refused
-from .inspection import BootFiles, Root, boot_entry_of, read, read_boot_files
+from .inspection import LARGEST_FILE, BootFiles, Root, boot_entry_of, full, read, read_boot_files
 from .machine import ByFirmware, Direct, FirmwareKind, Hardware, Machine, progress
 
 #: Seconds a booting guest may write nothing to its serial port, by accelerator.
 BOOT_SILENCE = {"kvm": 60.0, "tcg": 180.0}
+#: Seconds until it must have booted, however much it writes.
+BOOT_LIMIT = {"kvm": 600.0, "tcg": 1800.0}
 #: Seconds a guest may take to power off or restart; some services take their time to stop.
 STOP_TIMEOUT = 300.0
 
@@ -33,6 +35,8 @@ _DEAD_ENDS = (
     ("cannot go on:", "its root could not be mounted"),
     ("You are in emergency mode", "its system stopped in emergency mode"),
 )
+#: How systemd marks on the console what did not start.
+_FAILURES = ("[FAILED]", "[DEPEND]", "[ TIME ]")
 _ADDRESS, _MASK, _GATEWAY, _RESOLVER = "10.0.2.15", "255.255.255.0", "10.0.2.2", "10.0.2.3"
 
 
@@ -90,6 +94,8 @@ class Vm:
 
     def run(self, command: Command, output: OnOutput | None = None) -> Result:
         environment = [f"{name}={value}" for name, value in command.environment.items()]
+        for word in (command.directory, *command.argv, *environment):
+            _check_word(word)
         words = [command.directory, str(len(command.argv)), *command.argv, *environment]
         return self.channel.request("run", words, output=output, timeout=command.timeout)
 
@@ -97,23 +103,19 @@ class Vm:
         try:
             self.channel.ask("put", path, f"{mode:o}", data=content)
         except Refused as reason:
-            raise StepFailed(f"cannot write {reason}", hint=_full(str(reason))) from None
+            raise StepFailed(f"cannot write {reason}", hint=full(reason)) from None
 
     def get(self, path: str) -> bytes:
         try:
-            return self.channel.ask("get", path)
+            return self.channel.get(path, most=LARGEST_FILE)
         except Refused as reason:
             raise StepFailed(f"cannot read {reason}") from None
 
     def stat(self, path: str) -> Stat | None:
         try:
-            words = self.channel.ask("stat", path).decode().split()
+            return answers.stat(self.channel.ask("stat", path))
         except Refused as reason:
             raise StepFailed(f"cannot look at {reason}") from None
-        if not words:
-            return None
-        kind, mode, uid, gid, size = words
-        return Stat(kind, int(mode, 8), int(uid), int(gid), int(size))
 
     def reboot(self) -> None:
         """Restart; a vm that boots its image's kernel from the host takes the one that is default now."""
@@ -136,8 +138,9 @@ class Vm:
     def _start(self) -> None:
         self._machine = Machine(self._folder, self._disk, self._boot(), self._hardware)
         self._channel = self._machine.channel()
+        limit = clock.monotonic() + BOOT_LIMIT[self._hardware.accelerator]
         try:
-            self._channel.hello(self._time_left)
+            self._channel.hello(lambda: min(self._time_left(), limit - clock.monotonic()))
         except GuestFailed as error:
             raise self._not_booted(error) from None
         self.channel.ask("entropy", data=os.urandom(64))
@@ -185,21 +188,42 @@ class Vm:
     def _wait_until_up(self) -> None:
         limit = clock.monotonic() + BOOT_SILENCE[self._hardware.accelerator] * 2
         if self._system.root.init == "systemd":
-            left = limit - clock.monotonic()
-            done = self.run(Command(["systemctl", "is-system-running", "--wait"], timeout=left))
-            if done.timed_out:
-                raise self.machine.failed("the guest's system did not finish its start", "boot-timeout")
-            if done.stdout.strip() == b"degraded":
-                units = self.run(Command(["systemctl", "--failed", "--plain", "--no-legend"])).stdout
-                names = ", ".join(
-                    line.split()[0] for line in units.decode(errors="replace").splitlines() if line
-                )
-                self._log.warning(f"units that failed while the guest started: {names}")
+            self._check_systemd(self._systemd_state(limit))
         elif self._system.root.init == "openrc":
             while not self._openrc_is_up():
                 if clock.monotonic() > limit:
                     raise self.machine.failed("the guest's OpenRC did not finish its start", "boot-timeout")
                 self.channel.next_frame(clock.monotonic() + 0.2)
+
+    def _systemd_state(self, limit: float) -> str:
+        words = ["systemctl", "is-system-running", "--wait"]
+        while True:
+            done = self.run(Command(words, timeout=max(0.0, limit - clock.monotonic())))
+            state = done.stdout.decode(errors="replace").strip()
+            if done.timed_out:
+                raise self.machine.failed("the guest's system did not finish its start", "boot-timeout")
+            if b"unrecognized option" in done.stderr:
+                words = words[:2]  # before systemd 240
+            elif state in ("initializing", "starting"):
+                self.channel.next_frame(clock.monotonic() + 0.5)
+            else:
+                return state
+
+    def _check_systemd(self, state: str) -> None:
+        if state not in ("running", "degraded"):
+            lines = self.machine.last_lines(1000)
+            failures = [line for line in lines if any(mark in line for mark in _FAILURES)]
+            raise GuestFailed(
+                f"the guest's system is {state[:40] or 'silent about its state'} and not up",
+                last_lines=[*failures[-10:], *lines[-10:]],
+                hint="the lines of its serial port say what failed, such as a mount of /etc/fstab",
+                code="boot-failed",
+            )
+        if state == "degraded":
+            listed = self.run(Command(["systemctl", "--failed", "--plain", "--no-legend"])).stdout
+            lines = listed.decode(errors="replace").splitlines()
+            names = ", ".join(line.split()[0] for line in lines if line.strip())
+            self._log.warning(f"units that failed while the guest started: {names}")
 
     def _openrc_is_up(self) -> bool:
         level = read(self.channel, "/run/openrc/softlevel", "/")
@@ -211,8 +235,8 @@ class Vm:
         """Wait for the image's own network; where it sets none up, do it for the time of the build."""
         limit = clock.monotonic() + 20
         while clock.monotonic() < limit:
-            routes = (read(self.channel, "/proc/net/route", "/") or b"").decode().splitlines()[1:]
-            if any(line.split()[1] == "00000000" for line in routes):
+            routes = (read(self.channel, "/proc/net/route", "/") or b"").splitlines()[1:]
+            if any(line.split()[1:2] == [b"00000000"] for line in routes):
                 break
             if self._system.root.init == "none":
                 limit = 0
@@ -232,7 +256,10 @@ class Vm:
             if self.stat("/etc/resolv.conf") is None:
                 self._log.warning("the image has no /etc/resolv.conf: names are not resolved in it")
                 return
-            self.channel.ask("mount", path, "/etc/resolv.conf", "none", "bind")
+            try:
+                self.channel.ask("mount", path, "/etc/resolv.conf", "none", "bind")
+            except Refused as reason:  # a link to nothing
+                self._log.warning(f"names are not resolved in the guest: /etc/resolv.conf: {reason}")
 
     def _newest(self, boot: BootFiles) -> BootFiles:
         self.channel.ask("sync")
@@ -271,5 +298,10 @@ def network() -> tuple[str, str]:
     return "plain", f"the guest's network is not shielded from this host's own services: {why}"
 
 
-def _full(reason: str) -> str:
-    return "give the recipe a larger disk: `disk: {size: 10GiB}`" if "No space left" in reason else ""
+def _check_word(word: str) -> None:
+    if "\0" in word:
+        raise StepFailed(f"a command cannot have a NUL byte in a word: {word[:200]!r}")
+    try:
+        word.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise StepFailed(f"a command cannot have this in a word, it is no text: {word[:200]!r}") from None

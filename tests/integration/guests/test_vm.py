@@ -13,6 +13,7 @@ from goldsmith.builds.home import Home
 from goldsmith.catalog.images import Image
 from goldsmith.documents.guest import Command
 from goldsmith.errors import StepFailed
+from goldsmith.guests.channel import Refused
 from goldsmith.guests.inspection import inspect
 from goldsmith.guests.vm import Vm
 from goldsmith.log import Log, Stream
@@ -67,6 +68,27 @@ def test_a_daemon_that_keeps_the_output_open_does_not_hold_the_step(vm: Vm) -> N
     shell(vm, "pkill -x sleep")
 
 
+def test_somebody_in_the_background_who_keeps_writing_does_not_hold_the_step(vm: Vm) -> None:
+    try:
+        done = vm.run(Command(["sh", "-c", "setsid yes & echo started >&2; sleep 2; exit 7"], timeout=60))
+    finally:
+        vm.run(Command(["pkill", "-x", "yes"]))
+    assert (done.status, done.timed_out, done.stderr) == (7, False, b"started\n")
+    assert done.stdout.startswith(b"y\ny\n")
+
+
+def test_a_kill_that_follows_at_once_is_not_lost(vm: Vm) -> None:
+    for _ in range(5):
+        done = vm.run(Command(["sleep", "4713"], timeout=0))
+        assert (done.status, done.timed_out) == (137, True)
+    assert vm.run(Command(["pgrep", "-f", "sleep 4713"])).stdout == b""
+
+
+def test_a_command_with_a_nul_byte_names_the_word(vm: Vm) -> None:
+    with pytest.raises(StepFailed, match=r"^a command cannot have a NUL byte in a word: 'a\\x00b'$"):
+        vm.run(Command(["echo", "a\0b"]))
+
+
 def test_a_large_output_comes_whole(vm: Vm) -> None:
     done = vm.run(Command(["sh", "-c", "seq 1 300000"]))
     assert done.stdout.decode().splitlines() == [str(number) for number in range(1, 300001)]
@@ -89,6 +111,20 @@ def test_a_file_that_cannot_be_written_or_read_names_path_and_reason(vm: Vm) -> 
         vm.put("/no/folder", b"")
     with pytest.raises(StepFailed, match=r"^cannot read /nothing: No such file or directory$"):
         vm.get("/nothing")
+    with pytest.raises(StepFailed, match=r"^cannot read /dev/ttyS0: it is no regular file$"):
+        vm.get("/dev/ttyS0")
+    with pytest.raises(StepFailed, match=r"^cannot read /etc: it is no regular file$"):
+        vm.get("/etc")
+
+
+def test_a_file_that_is_larger_than_wanted_is_not_read(vm: Vm) -> None:
+    shell(vm, "truncate -s 300M /root/large")
+    with pytest.raises(StepFailed, match=r"^cannot read /root/large: it has more than 268435456 bytes$"):
+        vm.get("/root/large")
+    with pytest.raises(Refused, match=r"^/proc/cpuinfo: it has more than 5 bytes$"):
+        vm.channel.get("/proc/cpuinfo", most=5)
+    assert vm.channel.get("/proc/sys/kernel/ostype", most=6) == b"Linux\n"
+    shell(vm, "rm /root/large")
 
 
 def test_background_updaters_rest_and_are_as_enabled_as_before(vm: Vm) -> None:

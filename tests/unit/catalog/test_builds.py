@@ -1,48 +1,27 @@
 """Builds are recorded while they run, end once, and fail when their process is gone."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine
 
 from goldsmith import clock
 from goldsmith.catalog import builds, images
-from goldsmith.catalog.builds import Build, BuildError
+from goldsmith.catalog.builds import Build, BuildError, Dead
 from goldsmith.catalog.description import StepRecord
 from goldsmith.catalog.images import NewImage
-from goldsmith.catalog.worker import is_alive, this_worker
-from goldsmith.database.engine import Transaction, transaction
+from goldsmith.database.engine import Transaction
 from goldsmith.errors import Conflict, NotFound, TestFailed
-from goldsmith.settings import Settings
 
 STEP = StepRecord("web", "build", "Install", "ExecuteBash", "failed", 1.5, 100, "apt-get failed")
 
-#: A builder that is killed in the middle of its work.
-KILLED_BUILDER = """
-import os, signal
-from goldsmith import settings
-from goldsmith.catalog import builds, images
-from goldsmith.database.engine import transaction
-from goldsmith.database.opening import open_database
 
-with transaction(open_database(settings.load().database)) as tx:
-    build = builds.create_build(tx, "nginx", "1.0.0", None)
-    new = images.NewImage(name="nginx", version="1.0.0", origin="build", architecture="x86_64", boot_modes=())
-    builds.set_image(tx, build.id, images.create_image(tx, new).id)
-    builds.set_status(tx, build.id, "building")
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_new_build_waits_and_belongs_to_this_process(
+def test_a_new_build_waits_and_belongs_to_its_worker(
     tx: Transaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
     monkeypatch.setattr(clock, "now", lambda: at)
 
-    build = builds.create_build(tx, "nginx", "1.0.0", None)
+    build = builds.create_build(tx, "nginx", "1.0.0", None, "here")
 
     assert build == Build(
         id=build.id,
@@ -55,12 +34,12 @@ def test_a_new_build_waits_and_belongs_to_this_process(
         ended_at=None,
         error=None,
         steps=(),
-        worker=this_worker(),
+        worker="here",
     )
 
 
 def test_a_build_remembers_its_steps_and_its_image(tx: Transaction) -> None:
-    build = builds.create_build(tx, "nginx", "1.0.0", None)
+    build = builds.create_build(tx, "nginx", "1.0.0", None, "here")
     new = NewImage(name="nginx", version="1.0.0", origin="build", architecture="x86_64", boot_modes=())
     image = images.create_image(tx, new)
 
@@ -73,7 +52,7 @@ def test_a_build_remembers_its_steps_and_its_image(tx: Transaction) -> None:
 
 
 def test_an_ended_build_tells_when_and_why(tx: Transaction) -> None:
-    build = builds.create_build(tx, "nginx", "1.0.0", None)
+    build = builds.create_build(tx, "nginx", "1.0.0", None, "here")
 
     ended = builds.end_build(tx, build.id, "test_failed", TestFailed("2 of 3 tests failed"))
 
@@ -84,7 +63,7 @@ def test_an_ended_build_tells_when_and_why(tx: Transaction) -> None:
 
 
 def test_an_ended_build_never_changes(tx: Transaction) -> None:
-    build = builds.create_build(tx, "nginx", "1.0.0", None)
+    build = builds.create_build(tx, "nginx", "1.0.0", None, "here")
     builds.end_build(tx, build.id, "cancelled")
 
     with pytest.raises(Conflict) as caught:
@@ -94,8 +73,8 @@ def test_an_ended_build_never_changes(tx: Transaction) -> None:
 
 
 def test_builds_are_listed_newest_first(tx: Transaction) -> None:
-    first = builds.create_build(tx, "nginx", "1.0.0", None)
-    second = builds.create_build(tx, "nginx", "1.0.1", None)
+    first = builds.create_build(tx, "nginx", "1.0.0", None, "here")
+    second = builds.create_build(tx, "nginx", "1.0.1", None, "here")
 
     assert builds.list_builds(tx) == [second, first]
 
@@ -107,41 +86,36 @@ def test_an_unknown_build_is_named(tx: Transaction) -> None:
     assert caught.value.message == 'unknown build "0123"'
 
 
-def test_the_build_of_a_killed_process_fails_with_its_image(home: Settings, database: Engine) -> None:
-    subprocess.run([sys.executable, "-c", KILLED_BUILDER], check=False)
-    with transaction(database) as tx:
-        running = builds.create_build(tx, "other", "1.0.0", None)
+def test_the_build_of_a_dead_worker_fails_with_its_image(tx: Transaction) -> None:
+    new = NewImage(name="nginx", version="1.0.0", origin="build", architecture="x86_64", boot_modes=())
+    image = images.create_image(tx, new)
+    killed = builds.create_build(tx, "nginx", "1.0.0", None, "gone")
+    builds.set_image(tx, killed.id, image.id)
+    running = builds.create_build(tx, "other", "1.0.0", None, "here")
 
-    with transaction(database) as tx:
-        [dead] = builds.mark_dead_builds(tx)
+    found = builds.mark_dead_builds(tx, lambda worker: worker == "here")
 
     message = "its process ended before the build did (killed, or the host restarted)"
-    assert (dead.recipe_name, dead.status) == ("nginx", "failed")
-    assert dead.error == BuildError("builder-died", message)
-    with transaction(database) as tx:
-        image = images.get_image(tx, "nginx")
-        assert (image.id, image.state, image.message) == (dead.image_id, "failed", message)
-        assert builds.get_build(tx, running.id) == running
-        assert builds.mark_dead_builds(tx) == []
+    [dead] = found.builds
+    assert (dead.id, dead.status, dead.error) == (killed.id, "failed", BuildError("builder-died", message))
+    assert found.image_ids == (image.id,)
+    failed = images.get_image(tx, image.id)
+    assert (failed.state, failed.message) == ("failed", message)
+    assert builds.get_build(tx, running.id) == running
+    assert builds.mark_dead_builds(tx, lambda worker: worker == "here") == Dead((), ())
 
 
-def test_a_process_is_alive_until_it_ends() -> None:
-    program = subprocess.Popen(
-        [sys.executable, "-c", "from goldsmith.catalog.worker import *; print(this_worker()); input()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stdout is not None
-    worker = program.stdout.readline().strip()
+def test_an_image_that_had_failed_its_tests_before_its_builder_died_is_none_of_the_unfinished(
+    tx: Transaction,
+) -> None:
+    new = NewImage(name="nginx", version="1.0.0", origin="build", architecture="x86_64", boot_modes=())
+    image = images.create_image(tx, new)
+    killed = builds.create_build(tx, "nginx", "1.0.0", None, "gone")
+    builds.set_image(tx, killed.id, image.id)
+    images.mark_failed(tx, image.id, "the tests say no")
 
-    assert is_alive(worker)
-    program.communicate()
-    assert not is_alive(worker)
+    found = builds.mark_dead_builds(tx, lambda _: False)
 
-
-def test_a_process_with_the_same_number_is_another_one() -> None:
-    boot, pid, start = this_worker().split()
-
-    assert not is_alive(f"{boot} {pid} {int(start) - 1}")
-    assert not is_alive(f"{'0' * len(boot)} {pid} {start}")
+    assert [build.id for build in found.builds] == [killed.id]
+    assert found.image_ids == ()
+    assert images.get_image(tx, image.id).message == "the tests say no"

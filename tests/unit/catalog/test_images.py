@@ -169,7 +169,7 @@ def test_a_deleted_image_is_known_by_its_id_alone(tx: Transaction) -> None:
 
 def test_an_image_in_use_by_a_running_build_is_not_deleted(tx: Transaction) -> None:
     base = made(tx, name="debian-12")
-    build = builds.create_build(tx, "nginx", "1.0.0", base.id)
+    build = builds.create_build(tx, "nginx", "1.0.0", base.id, "here")
 
     with pytest.raises(Conflict) as caught:
         images.delete_image(tx, "debian-12")
@@ -180,7 +180,7 @@ def test_an_image_in_use_by_a_running_build_is_not_deleted(tx: Transaction) -> N
 
 def test_a_base_may_go_when_its_builds_have_ended(tx: Transaction) -> None:
     base = made(tx, name="debian-12")
-    build = builds.create_build(tx, "nginx", "1.0.0", base.id)
+    build = builds.create_build(tx, "nginx", "1.0.0", base.id, "here")
     builds.end_build(tx, build.id, "available")
 
     assert images.delete_image(tx, base.id).state == "deleted"

@@ -87,5 +87,7 @@ def test_a_copy_replaces_the_file_of_before(tmp_path: Path) -> None:
     copies = destination(str(path), "web", QCOW2).copy({"qcow2": image}, Log())
 
     assert copies == [path]
+    line = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437  web.qcow2\n"
+    assert (tmp_path / "web.qcow2.sha256").read_text() == line
     assert path.read_bytes() == b"new"
     assert path.stat().st_ino != image.stat().st_ino

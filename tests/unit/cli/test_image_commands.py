@@ -108,6 +108,8 @@ def test_all_of_an_image_is_shown(image: Image, home: Settings) -> None:
 def test_an_image_is_deleted_with_all_its_files(image: Image, home: Settings) -> None:
     beside = home.images / f"{image.id}.vmdk"
     beside.write_bytes(b"")
+    (home.images / f"{image.id}.vmdk.sha256").write_bytes(b"")
+    (home.images / f".{image.id}.vhd.new").write_bytes(b"")
     other = home.images / "fedcba98765432100.qcow2"
     other.write_bytes(b"")
 
@@ -119,6 +121,42 @@ def test_an_image_is_deleted_with_all_its_files(image: Image, home: Settings) ->
         f"error: image {image.id} was deleted\n"
         "hint: `goldsmith image list` shows all images; `goldsmith image bootstrap debian-12` makes a base\n"
     )
+
+
+def test_a_file_that_has_another_name_elsewhere_frees_nothing(image: Image, home: Settings) -> None:
+    (home.home / "cache").hardlink_to(home.images / f"{image.id}.qcow2")
+
+    assert json.loads(goldsmith("image", "delete", "nginx", "--json").output) == {
+        "deleted": image.id,
+        "freed": 0,
+    }
+
+
+def test_all_files_of_an_image_are_shown(image: Image, home: Settings) -> None:
+    for name in ("vmdk", "vmdk.sha256", "qcow2.sha256"):
+        (home.images / f"{image.id}.{name}").write_bytes(b"")
+
+    assert f"also          {home.images}/{image.id}.vmdk\n" in goldsmith("image", "show", "nginx").output
+    (told,) = json.loads(goldsmith("image", "show", "nginx", "--json").output).values()
+    assert told["files"] == [
+        {"format": kind, "path": f"{home.images}/{image.id}.{kind}"} for kind in ("qcow2", "vmdk")
+    ]
+
+
+def test_an_initrd_without_a_kernel_is_bad_usage(home: Settings, tmp_path: Path) -> None:
+    (tmp_path / "initrd").touch()
+
+    done = goldsmith("image", "import", "disk.qcow2", "--initrd", str(tmp_path / "initrd"))
+
+    assert done.exit_code == 2
+    assert done.output.endswith("Error: Invalid value for --initrd: it goes with a --kernel\n")
+
+
+def test_a_kernel_that_is_not_there_is_bad_usage(home: Settings) -> None:
+    done = goldsmith("image", "import", "disk.qcow2", "--kernel", "/nowhere")
+
+    assert done.exit_code == 2
+    assert "'/nowhere' does not exist." in done.output
 
 
 def test_an_unknown_image_is_told_with_what_is_near(image: Image) -> None:

@@ -81,6 +81,24 @@ def test_a_failure_as_json_carries_all_that_is_known(capsys: Words) -> None:
     }
 
 
+def test_a_failed_test_as_json_names_its_step(capsys: Words) -> None:
+    error = ImageTestFailed("no", component="web", phase="test", step="Runs", exit_code=3, last_lines=["one"])
+
+    assert end(failing(error), as_json=True) == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "error": {
+            "code": "test-failed",
+            "message": "no",
+            "hint": "",
+            "component": "web",
+            "phase": "test",
+            "step": "Runs",
+            "exit_code": 3,
+            "last_lines": ["one"],
+        }
+    }
+
+
 def test_the_further_lines_of_a_message_are_set_apart_and_notes_stand_before_the_hint(capsys: Words) -> None:
     error = ImageTestFailed("step Runs failed\nits last line", hint="look into it")
     error.add_note("the whole log: /logs/1.jsonl")

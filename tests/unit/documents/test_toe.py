@@ -1,4 +1,3 @@
-
 import pytest
 
 from goldsmith.documents import toe

@@ -17,9 +17,6 @@ def delete(image: Reference, json: Json = False) -> None:
         with opened_home() as home:
             with transaction(home.engine) as tx:
                 deleted = delete_image(tx, image)
-            freed = 0
-            for path in home.settings.images.glob(f"{deleted.id}.*"):
-                freed += path.stat().st_blocks * 512
-                path.unlink()
+            freed = home.remove_files(deleted.id)
         out.result({"deleted": deleted.id, "freed": freed})
         out.say(f"deleted {deleted.name}/{deleted.version} ({deleted.id}), {size(freed)} freed")

@@ -61,6 +61,8 @@ def _facts(home: Home, image: Image) -> list[tuple[str, str]]:
             ("disk", f"{size(file.virtual_size)} ({file.virtual_size} bytes)"),
             ("digest", file.digest),
         ]
+        main = home.settings.home / file.path
+        rows += [("also", str(path)) for path in home.files(image.id) if path != main]
     return rows
 
 

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 def as_json(home: Home, image: Image) -> dict[str, Any]:
-    """The image's fields, and as `path` where its file lies (None: it has none)."""
+    """The image's fields, as `path` where its file lies (None: it has none), and as `files` all it has.
+
+    The `format` of a file is that of the disk, or `kernel` or `initrd` for what lies beside one.
+    """
     path = str(home.settings.home / image.file.path) if image.file else None
-    return {**msgspec.to_builtins(image), "path": path}
+    files = [{"format": each.suffix[1:], "path": str(each)} for each in home.files(image.id)]
+    return {**msgspec.to_builtins(image), "path": path, "files": files}
 
 
 def tell_new(home: Home, image: Image, out: Session) -> None:

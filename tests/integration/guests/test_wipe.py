@@ -1,0 +1,42 @@
+"""What was deleted is not in the image (case C69), not even what is smaller than a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goldsmith.builds.home import Home
+from goldsmith.catalog.images import Image
+from goldsmith.disks import formats, overlay
+from goldsmith.disks.chain import Chain
+from goldsmith.guests.initramfs import File
+from goldsmith.guests.inspection import inspect
+from goldsmith.log import Log
+
+MARKER = b"a key that somebody deleted"
+
+
+def test_a_deleted_file_is_gone_from_the_disk_after_the_wipe(
+    shared_home: Home, debian: Image, tmp_path: Path
+) -> None:
+    assert debian.file is not None
+    disk = overlay.over(shared_home.disk(debian), tmp_path / "disk.qcow2", debian.file.virtual_size)
+    with inspect(shared_home.settings, Log(), tmp_path / "delete", disk) as inspection:
+        inspection.find_root()
+        inspection.put("/etc/ssh/deleted", File(MARKER))
+        inspection.channel.ask("sync")
+        inspection.remove("/etc/ssh/deleted")
+    assert holds_marker(disk, tmp_path / "before.raw")
+
+    with inspect(shared_home.settings, Log(), tmp_path / "wipe", disk) as inspection:
+        inspection.find_root()
+        inspection.wipe()
+
+    assert not holds_marker(disk, tmp_path / "after.raw")
+
+
+def holds_marker(disk: Chain, raw: Path) -> bool:
+    formats.write(disk, raw, "raw")
+    with raw.open("rb") as file:
+        found = any(MARKER in piece for piece in iter(lambda: file.read(64 << 20), b""))
+    raw.unlink()
+    return found
