@@ -58,15 +58,11 @@ class Denied(UserError):
     code = "denied"
 
 
-class StepFailed(GoldsmithError):
-    """A step ended wrongly.
+class _OfStep(GoldsmithError):
+    """What is told of a step that ended wrongly.
 
-    An action raises it with a message and a hint; whoever runs the plan fills in `component`,
-    `phase` and `step`. `exit_code` is None where no program ran; `last_lines` are the end of what
-    the step printed.
+    `exit_code` is None where no program ran; `last_lines` are the end of what was printed.
     """
-
-    code = "step-failed"
 
     def __init__(
         self,
@@ -86,6 +82,16 @@ class StepFailed(GoldsmithError):
         self.step = step
         self.exit_code = exit_code
         self.last_lines = tuple(last_lines)
+
+
+class StepFailed(_OfStep):
+    """A step ended wrongly.
+
+    An action raises it with a message and a hint; whoever runs the plan fills in `component`,
+    `phase` and `step`.
+    """
+
+    code = "step-failed"
 
 
 class GuestFailed(GoldsmithError):
@@ -100,7 +106,7 @@ class GuestFailed(GoldsmithError):
         self.last_lines = tuple(last_lines)
 
 
-class TestFailed(GoldsmithError):
+class TestFailed(_OfStep):
     """The image was made and kept, and its tests say no, or it does not boot.
 
     The fields are those of StepFailed for a test step that ended wrongly; for an image that does not
@@ -109,25 +115,6 @@ class TestFailed(GoldsmithError):
 
     __test__ = False  # not for pytest to collect
     code = "test-failed"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        component: str = "",
-        phase: str = "",
-        step: str = "",
-        exit_code: int | None = None,
-        last_lines: Sequence[str] = (),
-        hint: str = "",
-        code: str = "",
-    ) -> None:
-        super().__init__(message, hint=hint, code=code)
-        self.component = component
-        self.phase = phase
-        self.step = step
-        self.exit_code = exit_code
-        self.last_lines = tuple(last_lines)
 
 
 class HostLack(GoldsmithError):

@@ -19,14 +19,12 @@ PACKAGES = {
     "mkfs.vfat": "dosfstools",
     "mcopy": "mtools",
     "mmd": "mtools",
-    "dpkg-deb": "dpkg",
     "setpriv": "util-linux",
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "nft": "nftables",
     "ip": "iproute2",
     "pasta": "passt",
-    "fakeroot": "fakeroot",
     "newuidmap": "uidmap",
 }
 

@@ -6,7 +6,7 @@ import errno
 import re
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -34,7 +34,6 @@ CleanUp = Literal[
     "leases",
     "temporary",
 ]
-CLEAN_UP: tuple[CleanUp, ...] = get_args(CleanUp)
 
 MAX_DISK = 64 * 2**40
 LEAST_MEMORY = 256 * 2**20
