@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,3 +70,9 @@ def boot_test(home: Home, image: Image, disk: Chain) -> Report:
         job = stages.Job(home, Log(), loaded, image, hardware, folder, nothing, nothing, {})
         known = systems.of_image(home, image, folder, Log())
         return stages.test(job, disk, known)
+
+
+def holds(path: Path, marker: bytes) -> bool:
+    """Whether a file has these bytes anywhere."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(marker) >= 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from goldsmith.errors import TestFailed
 from goldsmith.guests.vm import Vm
 from goldsmith.log import Log
 from goldsmith.steps.run import run_plan
-from tests.machines import boot_test, running, shell
+from tests.machines import boot_test, holds, running, shell
 from tests.recipes import bash, document, loaded
 
 VARIABLE = "/sys/firmware/efi/efivars/Kept-6c0fc0a8-9ac5-4f4b-8d2c-6c0fc0a89ac5"
@@ -192,11 +191,6 @@ def test_a_step_that_restarts_the_machine_by_itself_has_failed(
 def same(raw: Path, other: Path, qemu_name: str) -> bool:
     command = ["qemu-img", "compare", "-f", "raw", "-F", qemu_name, raw, other]
     return subprocess.run([*map(str, command)], capture_output=True, check=False).returncode == 0
-
-
-def holds(path: Path, marker: bytes) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(marker) >= 0
 
 
 def identity(vm: Vm) -> dict[str, str]:

@@ -11,6 +11,7 @@ from goldsmith.disks.chain import Chain
 from goldsmith.guests.initramfs import File
 from goldsmith.guests.inspection import inspect
 from goldsmith.log import Log
+from tests.machines import holds
 
 MARKER = b"a key that somebody deleted"
 
@@ -36,7 +37,6 @@ def test_a_deleted_file_is_gone_from_the_disk_after_the_wipe(
 
 def holds_marker(disk: Chain, raw: Path) -> bool:
     formats.write(disk, raw, "raw")
-    with raw.open("rb") as file:
-        found = any(MARKER in piece for piece in iter(lambda: file.read(64 << 20), b""))
+    found = holds(raw, MARKER)
     raw.unlink()
     return found
