@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from . import clock
+from .masking import NOTHING, Masker
 
 Stream = Literal["stdout", "stderr"]
 
@@ -69,11 +71,16 @@ class Task:
 
 
 class Log:
-    """Tells events to its listeners. Not safe for several threads: each build has its own."""
+    """Tells events to its listeners. Not safe for several threads: each build has its own.
+
+    `masker` is what `masking` has put in force, for those who mask a text while it comes in pieces: an
+    event is masked by itself, and so a secret that is spread over several would not be seen.
+    """
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = list(listeners)
         self._depth = 0
+        self.masker = NOTHING
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
@@ -83,6 +90,15 @@ class Log:
             yield
         finally:
             self._listeners.remove(listener)
+
+    @contextmanager
+    def masking(self, masker: Masker) -> Iterator[None]:
+        """Mask all that is told in the block, by this masker in place of one from outside."""
+        before, self.masker = self.masker, masker
+        try:
+            yield
+        finally:
+            self.masker = before
 
     @contextmanager
     def task(self, name: str, **fields: Any) -> Iterator[Task]:
@@ -113,8 +129,25 @@ class Log:
         self._tell(Output(line, stream, _now()))
 
     def _tell(self, event: Event) -> None:
+        if self.masker is not NOTHING:
+            event = _masked(event, self.masker.mask)
         for listener in self._listeners:
             listener(event)
+
+
+def _masked(event: Event, mask: Callable[[str], str]) -> Event:
+    match event:
+        case TaskStarted():
+            return replace(event, name=mask(event.name), fields=_masked_fields(event.fields, mask))
+        case TaskEnded():
+            fields = _masked_fields(event.fields, mask)
+            return replace(event, name=mask(event.name), note=mask(event.note), fields=fields)
+        case Message() | Output():
+            return replace(event, text=mask(event.text))
+
+
+def _masked_fields(fields: dict[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
+    return {name: mask(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def _now() -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import re
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from ..errors import NotFound
-from . import toe
-from .document import BUILD_PHASES, TEST_PHASES, Document
+from ..errors import Invalid, NotFound
+from .ages import parse_age
+from .document import BUILD_PHASES, TEST_PHASES
 from .plan import Component
 from .problems import VALIDATE, Place, Problem, Problems, did_you_mean, quote
-from .shapes import Reader, describe
-from .source import Mapping, Node, Scalar, decode, items_of, read_file
+from .recipe_components import read_component
+from .recipe_secrets import SecretUse, read_secrets
+from .shapes import Reader
+from .source import Mapping, Node, decode, items_of, read_file
 from .source import read as read_yaml
 
 Format = Literal["qcow2", "raw", "vmdk", "vhd", "vhdx"]
@@ -49,7 +52,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """What to build. Sizes are in bytes; None leaves a value to the build. `base` names an image, or
     is the whole path of a disk.
 
-    `places` has where each key is written, nested ones with a dot (`disk.size`), for later errors.
+    `max_age` is how long a layer that was made with the network is reused. `places` has where each key
+    is written, nested ones with a dot (`disk.size`), for later errors.
     """
 
     name: str
@@ -65,6 +69,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     family: str | None = None
     formats: tuple[Format, ...] = ("qcow2",)
     keep: frozenset[CleanUp] = frozenset()
+    secrets: tuple[SecretUse, ...] = ()
+    max_age: timedelta | None = None
+    refresh: tuple[str, ...] = ()
     places: MappingOf[str, Place] = {}
 
     def where(self, key: str) -> str:
@@ -126,11 +133,6 @@ class _Recipe(msgspec.Struct, frozen=True, kw_only=True):
     test: Literal["firmware", "direct"] = "firmware"
 
 
-class _Entry(msgspec.Struct, frozen=True):
-    component: str
-    parameters: dict[str, str] = {}
-
-
 def load_recipe(path: Path) -> Loaded:
     """Read a recipe and the documents it names, whose paths begin at the recipe's folder.
 
@@ -178,16 +180,19 @@ def _load(path: Path, problems: Problems) -> Loaded | None:
             )
         _refuse_what_comes_later(shape, places, problems)
     components = [
-        _component(node, path, BUILD_PHASES + TEST_PHASES, problems) for node in items_of(root, "components")
+        read_component(node, path, BUILD_PHASES + TEST_PHASES, problems)
+        for node in items_of(root, "components")
     ]
-    tests = [_component(node, path, TEST_PHASES, problems) for node in items_of(root, "tests")]
+    tests = [read_component(node, path, TEST_PHASES, problems) for node in items_of(root, "tests")]
     if shape is None:
         return None
-    recipe = _recipe(shape, path.parent, places)
+    if shape.cache.refresh and None not in components:
+        _check_refresh(shape.cache.refresh, filter(None, components), places["cache.refresh"], problems)
+    recipe = _recipe(shape, path.parent, places, problems)
     return Loaded(recipe, tuple(filter(None, components)), tuple(filter(None, tests)))
 
 
-def _recipe(shape: _Recipe, folder: Path, places: dict[str, Place]) -> Recipe:
+def _recipe(shape: _Recipe, folder: Path, places: dict[str, Place], problems: Problems) -> Recipe:
     return Recipe(
         name=shape.name,
         version=shape.version,
@@ -202,8 +207,48 @@ def _recipe(shape: _Recipe, folder: Path, places: dict[str, Place]) -> Recipe:
         family=shape.output.family,
         formats=tuple(dict.fromkeys(shape.output.formats)),
         keep=frozenset(shape.output.keep),
+        secrets=read_secrets(shape.secrets, places, problems),
+        max_age=_max_age(shape.cache.max_age, places, problems),
+        refresh=shape.cache.refresh,
         places=places,
     )
+
+
+def _max_age(written: str | None, places: dict[str, Place], problems: Problems) -> timedelta | None:
+    if written is None:
+        return None
+    try:
+        return parse_age(written)
+    except Invalid as error:
+        problems.error(places["cache.max_age"], f"max_age: {error.message}", hint=error.hint)
+        return None
+
+
+def spellings(component: str, phase: str, step: str) -> set[str]:
+    """How `cache.refresh` may name a step, alone or with its component."""
+    return {component, f"{component}.{step}", f"{component}.{phase}.{step}"}
+
+
+def _check_refresh(
+    refresh: tuple[str, ...], components: Iterable[Component], place: Place, problems: Problems
+) -> None:
+    """Tell what names nothing. A test leaves no layer, so its steps are none of those."""
+    known = {
+        spelling
+        for component in components
+        for name in BUILD_PHASES
+        if (phase := component.document.phase(name))
+        for step in phase.steps
+        for spelling in spellings(component.document.name, phase.name, step.name)
+    }
+    for name in refresh:
+        if name not in known:
+            near = did_you_mean(name, sorted(known))
+            problems.error(
+                place,
+                f"refresh: {quote(name)} is no component or step of this recipe{near}",
+                hint="name a COMPONENT, a COMPONENT.STEP or a COMPONENT.PHASE.STEP",
+            )
 
 
 def _refuse_what_comes_later(shape: _Recipe, places: dict[str, Place], problems: Problems) -> None:
@@ -211,63 +256,12 @@ def _refuse_what_comes_later(shape: _Recipe, places: dict[str, Place], problems:
     asked = {
         "guest": shape.guest == "sandbox" and "the sandbox guest is",
         "network.allow": shape.network.allow and "allowed addresses are",
-        "secrets": shape.secrets and "secrets are",
-        "cache.max_age": shape.cache.max_age and "the step cache is",
-        "cache.refresh": shape.cache.refresh and "the step cache is",
         "output.regions": shape.output.regions and "regions are",
         "base": re.match("(arn|oci|https?):", shape.base) and "a base by ARN or URL is",
     }
     for key, what in asked.items():
         if what:
             problems.error(places[key], f"{key}: {what} not there yet in goldsmith")
-
-
-def _component(node: Node, recipe: Path, phases: tuple[str, ...], problems: Problems) -> Component | None:
-    match node:
-        case Scalar(null=False):
-            entry = _Entry(node.text)
-        case Mapping():
-            read = Reader(problems).read(node, _Entry, "a component")
-            if read is None:
-                return None
-            entry = read
-        case _:
-            problems.error(node.place, f"a component has to be a path, not {describe(node)}")
-            return None
-    if entry.component.startswith("arn:"):
-        problems.error(node.place, "components by ARN are not there yet in goldsmith", hint="name its file")
-        return None
-    document = _document(recipe.parent / entry.component, node.place, problems)
-    if document is None:
-        return None
-    known = [parameter.name for parameter in document.parameters]
-    for name in entry.parameters:
-        if name not in known:
-            near = did_you_mean(name, known)
-            problems.error(node.place, f"{document.name} has no parameter {quote(name)}{near}")
-    if not any(document.phase(phase) for phase in phases):
-        problems.error(
-            node.place, f"{document.name} has no phase {' or '.join(phases)}, so nothing of it would run"
-        )
-    return Component(document, entry.parameters, str(node.place))
-
-
-def _document(path: Path, place: Place, problems: Problems) -> Document | None:
-    try:
-        content = read_file(path)
-    except OSError as error:
-        near = did_you_mean(path.name, _files_beside(path)) if error.errno == errno.ENOENT else ""
-        problems.error(place, f"cannot read {path}: {error.strerror}{near}")
-        return None
-    text = decode(content, str(path), problems)
-    return None if text is None else toe.read(text, str(path), problems)
-
-
-def _files_beside(path: Path) -> list[str]:
-    try:
-        return [each.name for each in path.parent.iterdir()]
-    except OSError:
-        return []
 
 
 def _places(root: Node) -> dict[str, Place]:

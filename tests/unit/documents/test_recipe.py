@@ -1,8 +1,10 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from goldsmith.documents.recipe import Recipe, check_recipe, load_recipe, parse_size
+from goldsmith.documents.recipe import Recipe, check_recipe, load_recipe, parse_size, spellings
+from goldsmith.documents.recipe_secrets import SecretUse
 from goldsmith.errors import Invalid, NotFound
 
 DOCUMENT = """\
@@ -12,6 +14,13 @@ phases:
   - {name: build, steps: [{name: One, action: Reboot}]}
 """
 TEST = "schemaVersion: 1\nphases: [{name: test, steps: [{name: One, action: Reboot}]}]\n"
+PHASES = """\
+schemaVersion: 1.0
+phases:
+  - {name: build, steps: [{name: One, action: Reboot}, {name: Two, action: Reboot}]}
+  - {name: validate, steps: [{name: One, action: Reboot}]}
+  - {name: test, steps: [{name: Tried, action: Reboot}]}
+"""
 RECIPE = "name: golden\nversion: 1.10.0\nbase: debian-12\n"
 
 
@@ -82,11 +91,83 @@ output: {family: nginx, formats: [qcow2, vmdk, qcow2], keep: [logs, machine-id]}
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_recipe_says_where_its_secrets_come_from() -> None:
+    text = RECIPE + "secrets: {A: 'env:CI_TOKEN', _b2: 'secret:TOKEN', C: TOKEN}\n"
+
+    recipe = load_recipe(written(text)).recipe
+
+    assert recipe.secrets == (
+        SecretUse("A", "env", "CI_TOKEN"),
+        SecretUse("_b2", "secret", "TOKEN"),
+        SecretUse("C", "secret", "TOKEN"),
+    )
+    assert recipe.where("secrets._b2") == "recipe.yml:4:30"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_value_in_place_of_a_secrets_source_is_not_repeated() -> None:
+    (problem,) = check_recipe(written(RECIPE + "secrets: {A: 'hunter2 hunter2'}\n"))
+
+    assert "hunter2" not in problem.message + problem.hint
+    assert problem.hint == "a secret's value never stands in a recipe: `goldsmith secret set NAME` keeps it"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "refreshed"),
+    [
+        ("nginx", [("build", "One"), ("build", "Two"), ("validate", "One")]),
+        ("nginx.One", [("build", "One"), ("validate", "One")]),
+        ("nginx.validate.One", [("validate", "One")]),
+    ],
+)
+def test_a_recipe_names_steps_to_be_fresh(name: str, refreshed: list[tuple[str, str]]) -> None:
+    Path("parts/nginx.yml").write_text(PHASES)
+    text = RECIPE + f"components: [parts/nginx.yml]\ncache: {{max_age: 7d, refresh: [{name}]}}\n"
+
+    recipe = load_recipe(written(text)).recipe
+
+    assert recipe.max_age == timedelta(days=7)
+    steps = [("build", "One"), ("build", "Two"), ("validate", "One")]
+    named = [step for step in steps if not spellings("nginx", *step).isdisjoint(recipe.refresh)]
+    assert named == refreshed
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ngnix", '"ngnix" is no component or step of this recipe (did you mean nginx?)'),
+        ("nginx.Twoo", '"nginx.Twoo" is no component or step of this recipe (did you mean nginx.Two?)'),
+        ("nginx.test.Tried", '"nginx.test.Tried" is no component or step of this recipe'),
+        ("far", '"far" is no component or step of this recipe'),
+    ],
+)
+def test_a_name_of_no_step_to_be_fresh_is_told(name: str, told: str) -> None:
+    Path("parts/nginx.yml").write_text(PHASES)
+
+    text = RECIPE + f"components: [parts/nginx.yml]\ncache: {{refresh: [{name}]}}\n"
+
+    (problem,) = check_recipe(written(text))
+    assert problem.where == "recipe.yml:5:9"
+    assert problem.message.startswith(f"refresh: {told}")
+    assert problem.hint == "name a COMPONENT, a COMPONENT.STEP or a COMPONENT.PHASE.STEP"
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_read_does_not_make_other_names_wrong() -> None:
+    text = RECIPE + "components: [gone.yml]\ncache: {refresh: [gone.One]}\n"
+
+    assert complaints(text) == ["recipe.yml:4:14: cannot read gone.yml: No such file or directory"]
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_short_recipe_has_defaults() -> None:
     recipe = load_recipe(written(RECIPE)).recipe
 
     assert (recipe.disk_size, recipe.boot, recipe.guest, recipe.test) == (None, "bios", "auto", "firmware")
     assert (recipe.formats, recipe.keep, recipe.family) == (("qcow2",), frozenset(), None)
+    assert (recipe.secrets, recipe.max_age, recipe.refresh) == ((), None, ())
 
 
 def test_document_paths_begin_at_the_recipes_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,9 +220,27 @@ def test_document_paths_begin_at_the_recipes_folder(folder: Path, monkeypatch: p
             "network: {allow: [10.0.0.1]}",
             "4:11: network.allow: allowed addresses are not there yet in goldsmith",
         ),
-        ("secrets: {TOKEN: 'env:TOKEN'}", "4:1: secrets: secrets are not there yet in goldsmith"),
-        ("cache: {max_age: 24h}", "4:9: cache.max_age: the step cache is not there yet in goldsmith"),
-        ("cache: {refresh: [nginx.One]}", "4:9: cache.refresh: the step cache is not there yet in goldsmith"),
+        ("secrets: [TOKEN]", "4:1: secrets has to be a mapping, not a list"),
+        ("secrets: {TOKEN: }", "4:11: TOKEN has to be a text, not nothing"),
+        (
+            "secrets: {TO-KEN: 'env:TOKEN'}",
+            '4:11: a secret cannot be called "TO-KEN": 1 to 128 letters, digits or _, no digit first',
+        ),
+        (
+            "secrets: {PATH: 'env:TOKEN'}",
+            "4:11: a secret cannot be called PATH: steps have a variable of that name",
+        ),
+        ("secrets: {TOKEN: 'hunter2!'}", "4:11: TOKEN has to be env:VARIABLE or secret:NAME"),
+        ("secrets: {TOKEN: 'vault:TOKEN'}", "4:11: TOKEN has to be env:VARIABLE or secret:NAME"),
+        ("secrets: {TOKEN: 'env:'}", "4:11: TOKEN has to be env:VARIABLE or secret:NAME"),
+        (
+            "cache: {max_age: 24}",
+            '4:9: max_age: "24" is not an age: a whole number with s, m, h or d, such as 30m, 24h or 7d',
+        ),
+        (
+            "cache: {refresh: [nginx]}",
+            '4:9: refresh: "nginx" is no component or step of this recipe',
+        ),
         (
             "output: {regions: [us-east-1]}",
             "4:10: output.regions: regions are not there yet in goldsmith",
