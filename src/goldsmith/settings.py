@@ -18,6 +18,26 @@ class Settings:
         return _folder(self.home / "images")
 
     @cached_property
+    def layers(self) -> Path:
+        """What steps left, by digest."""
+        return _folder(self.home / "layers")
+
+    @cached_property
+    def keys(self) -> Path:
+        """A file for each key, which names a layer."""
+        return _folder(self.home / "keys")
+
+    @cached_property
+    def kept(self) -> Path:
+        """Disks of failed builds that were kept to look into."""
+        return _folder(self.home / "kept")
+
+    @cached_property
+    def home_kernels(self) -> Path:
+        """Kernels that steps brought, for the layers that boot them."""
+        return _folder(self.home / "kernels")
+
+    @cached_property
     def run(self) -> Path:
         """One folder for each running guest or build; a sweep at start takes what nobody owns."""
         return _folder(self.home / "run")

@@ -11,7 +11,7 @@ from .. import clock
 from ..errors import NotFound
 from ..log import Log
 from ..settings import Settings
-from . import basedisk, debian, files, rootfs, shelf
+from . import basedisk, contained, debian, files, integrity, rootfs, shelf
 
 #: A second bootstrap within this time is the first one's result.
 FRESH = timedelta(days=1)
@@ -37,7 +37,7 @@ class BaseDisk:
     digest: str
 
 
-class _Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True):
     """Which folder the last bootstrap of a recipe filled, when, and the digest of its disk."""
 
     folder: str
@@ -66,6 +66,9 @@ def make_base(name: str, settings: Settings, log: Log, *, refresh: bool = False)
     pointer = settings.bases / f"{key}.json"
     with shelf.locked(settings.bases, key, log):
         last = _read(pointer)
+        if last is not None and not _whole(settings.bases / last.folder, last.digest):
+            log.warning(f"the cached disk of {name} was altered: it is made anew")
+            last = None
         if last is None or refresh or clock.now() - last.made > FRESH:
             last = _make(recipe, settings.bases, key, last, log)
             shelf.write(pointer, msgspec.json.encode(last))
@@ -75,7 +78,7 @@ def make_base(name: str, settings: Settings, log: Log, *, refresh: bool = False)
     )
 
 
-def _make(recipe: debian.Recipe, bases: Path, key: str, last: _Record | None, log: Log) -> _Record:
+def _make(recipe: debian.Recipe, bases: Path, key: str, last: Record | None, log: Log) -> Record:
     made = clock.now()
     basedisk.check_tools()
     files.need(bases, ROOM, "GOLDSMITH_CACHE")
@@ -84,22 +87,48 @@ def _make(recipe: debian.Recipe, bases: Path, key: str, last: _Record | None, lo
         with rootfs.base_tar(recipe, disk.root, disk.esp, fresh) as tar:
             basedisk.make(tar, fresh, disk)
         folder = _digest(key.encode(), (fresh / "release").read_bytes())
-        if last is not None and last.folder == folder:
+        # Also one of before the last, when a mirror gives out an older state.
+        if (digest := _noted(bases / folder, last)) and _whole(bases / folder, digest):
             task.note("nothing new in the archive")
-            return _Record(folder, made, last.digest)
-        with (fresh / "disk.qcow2").open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Record(folder, made, digest)
+        contained.remove(bases / folder)
+        digest = files.digest(fresh / "disk.qcow2")
+        files.write_digest(fresh / "disk.qcow2", digest)
         shelf.place(fresh, bases / folder)
-        return _Record(folder, made, digest)
+        return Record(folder, made, digest.removeprefix("sha256:"))
 
 
-def _read(pointer: Path) -> _Record | None:
+def made_in(bases: Path) -> dict[str, Record]:
+    """The last bootstrap of each recipe, by its key."""
+    return {path.stem: record for path in bases.glob("[!.]*.json") if (record := _recall(path)) is not None}
+
+
+def _read(pointer: Path) -> Record | None:
     """None also where the cache was cleaned by hand."""
+    record = _recall(pointer)
+    there = record is not None and (pointer.parent / record.folder / "disk.qcow2").is_file()
+    return record if there else None
+
+
+def _recall(pointer: Path) -> Record | None:
     try:
-        record = msgspec.json.decode(pointer.read_bytes(), type=_Record)
+        return msgspec.json.decode(pointer.read_bytes(), type=Record)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
-    return record if (pointer.parent / record.folder / "disk.qcow2").is_file() else None
+
+
+def _noted(folder: Path, last: Record | None) -> str:
+    """The digest that the disk in a folder was made with; empty where nobody knows."""
+    if last is not None and last.folder == folder.name:
+        return last.digest
+    noted = files.noted_digest(folder / "disk.qcow2")
+    return "" if noted is None else noted.removeprefix("sha256:")
+
+
+def _whole(folder: Path, digest: str) -> bool:
+    """Whether the disk is there and what it was when it was made."""
+    disk = folder / "disk.qcow2"
+    return disk.is_file() and integrity.unchanged(disk, f"sha256:{digest}")
 
 
 def _digest(*parts: bytes) -> str:

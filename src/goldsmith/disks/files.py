@@ -80,10 +80,15 @@ def write_digest(path: Path, digest: str) -> None:
 
 def read_digest(path: Path) -> str:
     """The digest beside a file, as `sha256:…`; computed where none lies there."""
+    return noted_digest(path) or digest(path)
+
+
+def noted_digest(path: Path) -> str | None:
+    """The digest beside a file, as `sha256:…`; None where none lies there."""
     try:
         noted = path.with_name(path.name + DIGEST_SUFFIX).read_text().split(" ")[0]
     except FileNotFoundError:
-        return digest(path)
+        return None
     return f"sha256:{noted}"
 
 

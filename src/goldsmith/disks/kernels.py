@@ -53,15 +53,19 @@ def our_kernel(settings: Settings, log: Log) -> Kernel:
 
     Raises HostLack: a tool is missing, or the mirror is out of reach.
     """
-    key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:32]
 
     def make(folder: Path) -> None:
         with log.task("fetch the inspection kernel", package=PACKAGE):
             _fetch(folder)
 
-    folder = shelf.keep(settings.kernels, key, make, log)
+    folder = shelf.keep(settings.kernels, key(), make, log)
     names = (folder / "modules.order").read_text().split()
     return Kernel(folder / "vmlinuz", tuple(folder / "modules" / name for name in names))
+
+
+def key() -> str:
+    """The name of its folder: it follows from what this module says."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:32]
 
 
 def load_order(modules: dict[str, tuple[str, ...]], wanted: tuple[str, ...]) -> list[str]:

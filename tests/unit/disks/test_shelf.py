@@ -1,4 +1,5 @@
 import multiprocessing
+import threading
 import time
 from pathlib import Path
 
@@ -64,3 +65,43 @@ def keep_slowly(path: Path) -> None:
         fill(folder)
 
     shelf.keep(path, "key", make, Log())
+
+
+def test_a_lock_that_gc_took_away_is_not_waited_for_in_vain(tmp_path: Path) -> None:
+    """Who waited for the old file must not work beside who holds the new one."""
+    working: list[str] = []
+    told: list[Event] = []
+
+    def work(name: str) -> None:
+        with shelf.locked(tmp_path, "key", Log(told.append)):
+            working.append(name)
+            assert working == [name]
+            time.sleep(0.1)
+            working.remove(name)
+
+    with shelf.locked(tmp_path, "key", Log()):
+        waiting = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+        for each in waiting:
+            each.start()
+        while len(told) < 2:
+            time.sleep(0.01)
+        (tmp_path / ".key.lock").unlink()
+    work("c")
+    for each in waiting:
+        each.join()
+
+    assert working == []
+    assert (tmp_path / ".key.lock").exists()
+
+
+def test_clearing_holds_what_nobody_holds(tmp_path: Path) -> None:
+    for name in (".idle.lock", ".half.new", "made.json", ".torn.json.new"):
+        (tmp_path / name).touch()
+
+    with shelf.locked(tmp_path, "busy", Log()), shelf.clearing(tmp_path) as keys:
+        with shelf.clearing(tmp_path) as others:
+            pass
+
+    assert keys == shelf.Keys({"idle", "half", "made", "torn"}, {"busy"})
+    assert others.idle == set()
+    assert others.busy == keys.idle | keys.busy
