@@ -29,8 +29,10 @@ def built(work: Path) -> Path:
     """The newest image of the job, built where there is none."""
     images = _ask(work, "image", "list")["images"]
     mine = [image for image in images if image["name"] == "bench-nginx" and image["state"] == "available"]
-    image = mine[0] if mine else _ask(work, "build", RECIPE)["image"]
-    return Path(image["path"])
+    if mine:
+        return Path(mine[0]["path"])
+    bootstrap(work)
+    return Path(_ask(work, "build", RECIPE)["image"]["path"])
 
 
 def delete(work: Path, image_id: str) -> None:

@@ -41,7 +41,7 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, kernel {platform.release()}, QEMU {qemu}, {how}"
 
 
-def accelerator_name() -> str:
+def accelerator_name() -> accelerator.Accelerator:
     """The one that goldsmith takes, which the peers are then given too: kvm or tcg."""
     return accelerator.accelerator(settings.load())
 

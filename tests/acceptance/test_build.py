@@ -18,11 +18,10 @@ from goldsmith.builds.home import Home
 from goldsmith.catalog import builds, images
 from goldsmith.catalog.images import Image
 from goldsmith.database.engine import reading
-from goldsmith.disks import files, overlay, table
+from goldsmith.disks import files, table
 from goldsmith.errors import TestFailed
-from goldsmith.guests.inspection import Inspection, inspect
-from goldsmith.log import Log
-from tests.machines import boot_test
+from goldsmith.guests.inspection import Inspection
+from tests.machines import boot_test, inspected, overlay_on
 from tests.recipes import REPOSITORY, bash, document, recipe
 
 
@@ -91,13 +90,9 @@ def image(shared_home: Home, built: Built) -> Image:
 
 
 @pytest.fixture(scope="module")
-def inside(shared_home: Home, image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspection]:
+def inside(shared_home: Home, image: Image) -> Iterator[Inspection]:
     """The finished image's files, looked at from outside."""
-    folder = tmp_path_factory.mktemp("inside")
-    assert image.file is not None
-    disk = overlay.over(shared_home.disk(image), folder / "look.qcow2", image.file.virtual_size)
-    with inspect(shared_home.settings, Log(), folder / "look", disk) as inspection:
-        inspection.find_root()
+    with inspected(shared_home, image) as inspection:
         yield inspection
 
 
@@ -127,26 +122,23 @@ def test_a_step_that_asked_for_a_restart_ran_again_after_it(built: Built, inside
 def test_the_machine_id_is_empty_and_there_are_no_host_keys(inside: Inspection) -> None:
     """Case C39."""
     assert inside.get("/etc/machine-id") == b""
-    assert names(inside, "/etc/ssh/ssh_host_*", "/var/lib/systemd/random-seed") == []
+    assert inside.names("/etc/ssh/ssh_host_*", "/var/lib/systemd/random-seed") == []
 
 
 def test_logs_histories_caches_and_temporary_files_are_gone(inside: Inspection) -> None:
     patterns = ("/tmp/*", "/var/tmp/*", "/root/.bash_history", "/var/log/journal/*", "/var/lib/apt/lists/*_*")
-    assert names(inside, *patterns) == []
+    assert inside.names(*patterns) == []
     assert inside.get("/var/log/dpkg.log") == b""
 
 
 def test_the_resolver_and_the_package_sources_are_those_of_the_base(
-    shared_home: Home, debian: Image, inside: Inspection, tmp_path: Path
+    shared_home: Home, debian: Image, inside: Inspection
 ) -> None:
-    assert debian.file is not None
-    disk = overlay.over(shared_home.disk(debian), tmp_path / "look.qcow2", debian.file.virtual_size)
-    with inspect(shared_home.settings, Log(), tmp_path / "look", disk) as base:
-        base.find_root()
+    with inspected(shared_home, debian) as base:
         for path in ("/etc/resolv.conf", "/etc/fstab", "/etc/apt/sources.list"):
             assert inside.get(path) == base.get(path), path
         wants = "/etc/systemd/system/*.wants/*"
-        assert names(inside, wants) == names(base, wants)
+        assert inside.names(wants) == base.names(wants)
 
 
 def test_the_larger_disk_is_used_to_its_end(shared_home: Home, image: Image) -> None:
@@ -173,10 +165,8 @@ def test_list_and_show_know_it(shared_home: Home, image: Image) -> None:
 def test_a_copy_with_a_broken_boot_loader_fails_the_test(
     shared_home: Home, image: Image, tmp_path: Path
 ) -> None:
-    assert image.file is not None
-    disk = overlay.over(shared_home.disk(image), tmp_path / "broken.qcow2", image.file.virtual_size)
-    with inspect(shared_home.settings, Log(), tmp_path / "break", disk) as inspection:
-        inspection.find_root()
+    disk = overlay_on(shared_home, image, tmp_path)
+    with inspected(shared_home, disk) as inspection:
         inspection.empty("/boot/grub/grub.cfg")
     with pytest.raises(TestFailed) as failed:
         boot_test(shared_home, image, disk)
@@ -200,8 +190,3 @@ def test_after_ctrl_c_the_build_is_cancelled_and_nothing_is_left(
     with reading(shared_home.engine) as tx:
         record = next(each for each in builds.list_builds(tx) if each.recipe_name == "cancelled")
     assert record.status == "cancelled"
-
-
-def names(inspection: Inspection, *patterns: str) -> list[str]:
-    found = inspection.channel.ask("names", *patterns, root="/sysroot").decode()
-    return sorted(filter(None, found.split("\0")))

@@ -1,24 +1,19 @@
-"""Images in the life that awaits them: by UEFI, in other formats, as clones, on foreign bases."""
+"""Images in the life that awaits them: by UEFI, in other formats, on foreign bases."""
 
 from __future__ import annotations
 
-import re
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from goldsmith.builds import bases, build, trial
-from goldsmith.builds.booting import boot_image
 from goldsmith.builds.home import Home
 from goldsmith.catalog.images import Image
-from goldsmith.documents.guest import Command
 from goldsmith.errors import TestFailed
-from goldsmith.guests.vm import Vm
 from goldsmith.log import Log
 from goldsmith.steps.run import run_plan
-from tests.machines import boot_test, holds, running, shell
+from tests.machines import boot_test, holds, running
 from tests.recipes import bash, document, loaded
 
 VARIABLE = "/sys/firmware/efi/efivars/Kept-6c0fc0a8-9ac5-4f4b-8d2c-6c0fc0a89ac5"
@@ -83,24 +78,6 @@ def test_a_uefi_image_with_a_new_kernel_boots_it_and_every_format_holds_the_same
     assert not holds(paths["raw"], b"DELETED-MARKER\nDELETED-MARKER")
     for path in paths.values():
         path.unlink()
-
-
-@pytest.mark.slow
-def test_two_machines_from_one_image_are_two(shared_home: Home, debian: Image, tmp_path: Path) -> None:
-    """Cases C39 and C43: with a seed and without, both have a network, and nothing in common."""
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    port = free_port()
-    with boot_image(shared_home, debian.id, Log(), ssh_port=port, ssh_key=key.with_suffix(".pub")) as vm:
-        first = identity(vm)
-        login = ["ssh", "-i", str(key), "-p", str(port), "-o", "StrictHostKeyChecking=no"]
-        login += ["-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "root@127.0.0.1", "id -u"]
-        said = subprocess.run(login, capture_output=True, text=True, check=False)
-        assert said.stdout == "0\n", said.stderr
-    with boot_image(shared_home, debian.id, Log()) as vm:
-        second = identity(vm)
-
-    assert all(first[what] != second[what] for what in first), (first, second)
 
 
 def test_a_foreign_image_with_musl_and_openrc_runs_a_document(
@@ -191,19 +168,3 @@ def test_a_step_that_restarts_the_machine_by_itself_has_failed(
 def same(raw: Path, other: Path, qemu_name: str) -> bool:
     command = ["qemu-img", "compare", "-f", "raw", "-F", qemu_name, raw, other]
     return subprocess.run([*map(str, command)], capture_output=True, check=False).returncode == 0
-
-
-def identity(vm: Vm) -> dict[str, str]:
-    """What has to differ between two machines, and the address that both have to get."""
-    address = shell(vm, "ip -4 -o addr show scope global")
-    assert re.search(r"inet 10\.0\.2\.\d+/24", address), address
-    return {
-        "machine id": shell(vm, "cat /etc/machine-id"),
-        "host key": shell(vm, "cat /etc/ssh/ssh_host_ed25519_key.pub"),
-        "random": vm.run(Command(["head", "-c", "16", "/dev/urandom"])).stdout.hex(),
-    }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

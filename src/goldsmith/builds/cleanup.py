@@ -7,8 +7,10 @@ the running system, shutdown would write ids and logs back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from ..documents.recipe import CleanUp
+from ..guests import boot_entry
 from ..guests.initramfs import File
 from ..guests.inspection import Inspection
 from ..log import Log
@@ -76,6 +78,9 @@ PARTS: dict[CleanUp, Part] = {
 #: Our own name server behind the guest's network, which some DHCP clients write into the image.
 _RESOLVER = b"nameserver 10.0.2.3"
 
+#: kernel-install(8): what it names boot entries by, if not by the machine id.
+_NAMED_BY = "/etc/kernel/entry-token"
+
 
 def clean(inspection: Inspection, keep: frozenset[CleanUp], resolv_conf: bytes | None, log: Log) -> None:
     """Clean the mounted image, but for the parts to keep, and give free blocks back.
@@ -84,6 +89,8 @@ def clean(inspection: Inspection, keep: frozenset[CleanUp], resolv_conf: bytes |
     network changed it.
     """
     with log.task("clean up") as task:
+        if "machine-id" not in keep:
+            _free_boot_entries(inspection)
         for name, part in PARTS.items():
             if name in keep:
                 continue
@@ -97,3 +104,21 @@ def clean(inspection: Inspection, keep: frozenset[CleanUp], resolv_conf: bytes |
         inspection.wipe()
         if keep:
             task.note(f"kept: {', '.join(sorted(keep))}")
+
+
+def _free_boot_entries(inspection: Inspection) -> None:
+    """Let boot entries go on without the machine id that kernel-install made them with (case C41).
+
+    In them it would be every copy's id again at its first boot, and would sort the kernels that a copy
+    installs behind these. Where it names them it stays as the system's entry token, so that what a copy
+    installs goes beside them and what it removes is found.
+    """
+    entries = inspection.names(*boot_entry.ENTRIES)
+    for path in entries:
+        text = (inspection.get(path) or b"").decode(errors="surrogateescape")
+        if (rest := boot_entry.without_machine_id(text)) != text:
+            inspection.rewrite(path, rest.encode(errors="surrogateescape"))
+    token = (inspection.get("/etc/machine-id") or b"").decode(errors="replace").strip()
+    named = token and any(PurePosixPath(path).name.startswith(f"{token}-") for path in entries)
+    if named and inspection.get(_NAMED_BY) is None:
+        inspection.put(_NAMED_BY, File(f"{token}\n".encode()))

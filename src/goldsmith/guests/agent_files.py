@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -19,9 +20,14 @@ _AT_REST = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer", "motd-news.timer", "e2scrub_all.timer"),
     *("fstrim.timer", "dpkg-db-backup.timer", "systemd-tmpfiles-clean.timer", "logrotate.timer"),
     *("plocate-updatedb.timer", "update-notifier-download.timer", "update-notifier-motd.timer"),
-    *("fwupd-refresh.timer", "ua-timer.timer", "dnf-makecache.timer", "dnf-automatic.timer"),
-    *("apt-daily.service", "apt-daily-upgrade.service", "apt-news.service", "esm-cache.service"),
-    *("e2scrub_reap.service", "unattended-upgrades.service", "man-db.service", "motd-news.service"),
+    *("fwupd-refresh.timer", "ua-timer.timer", "dnf-makecache.timer", "dnf-automatic.timer", "anacron.timer"),
+    *("apt-daily.service", "apt-daily-upgrade.service", "apt-news.service", "anacron.service"),
+    # The kernel's command line says so too, but steps are shown another: see command_line.py.
+    *("cloud-init-local.service", "cloud-init.service", "cloud-init-main.service"),
+    *("cloud-init-network.service", "cloud-config.service", "cloud-final.service"),
+    "cloud-init-hotplugd.socket",
+    *("esm-cache.service", "e2scrub_reap.service", "unattended-upgrades.service", "man-db.service"),
+    "motd-news.service",
 )
 
 # /tmp and /var/tmp stay what they were over a restart within a build, also where a tmpfs or a clean-up
@@ -33,6 +39,10 @@ _TMP_STAYS = {
         " --exclude-prefix=/dev --exclude-prefix=/tmp --exclude-prefix=/var/tmp\n"
     ),
 }
+
+# How cron, cronie and busybox know that the jobs of this boot (`@reboot`) have run: a build restarts its
+# guest as it needs to, so none of these restarts counts.
+_CRON_HAS_RUN = ("run/crond.reboot", "run/cron.reboot")
 
 _UNIT = """\
 [Unit]
@@ -93,8 +103,11 @@ def inspection_initramfs(kernel: Kernel) -> dict[str, File]:
     return files
 
 
-def boot_initramfs() -> dict[str, File]:
-    """What is unpacked over an image's own initrd: the agent, and what it lays over /run."""
+def boot_initramfs(laid: Mapping[str, File]) -> dict[str, File]:
+    """What is unpacked over an image's own initrd: the agent, and what it lays over the image's /run.
+
+    `laid` is laid there too, by path without a leading slash (`run/…`).
+    """
     system = "goldsmith/run/systemd/system"
     unit = "goldsmith-agent.service"
     files = {
@@ -105,7 +118,8 @@ def boot_initramfs() -> dict[str, File]:
     overrides = dict.fromkeys(_AT_REST, f"[Unit]\nConditionPathExists=!{FOLDER}\n") | _TMP_STAYS
     for name, text in overrides.items():
         files[f"{system}/{name}.d/50-goldsmith.conf"] = File(text.encode())
-    return files
+    files |= {f"goldsmith/{path}": File() for path in _CRON_HAS_RUN}
+    return files | {f"goldsmith/{path}": file for path, file in laid.items()}
 
 
 def installed(init: str) -> tuple[dict[str, File], dict[str, str]]:

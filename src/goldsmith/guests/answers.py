@@ -33,6 +33,17 @@ def devices(answer: bytes) -> dict[str, int]:
         raise nonsense("devices", answer) from None
 
 
+def entries(answer: bytes) -> list[tuple[str, str, str]]:
+    """Kind, name and value of each thing that `state` and `units` tell. Raises GuestFailed.
+
+    Names are bytes of any kind: what is no UTF-8 is shown as \\xNN.
+    """
+    *fields, end = answer.decode(errors="backslashreplace").split("\0")
+    if end or len(fields) % 3:
+        raise nonsense("its state", answer)
+    return [(fields[at], fields[at + 1], fields[at + 2]) for at in range(0, len(fields), 3)]
+
+
 def nonsense(what: str, answer: bytes) -> GuestFailed:
     return GuestFailed(
         f"the guest's agent does not make sense: {what} is {answer[:80]!r}",

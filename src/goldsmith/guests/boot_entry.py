@@ -12,6 +12,12 @@ from pathlib import PurePosixPath
 _OURS = re.compile(r"(root|rootfstype|rootflags|ro|rw|quiet|splash|initrd|console|panic|BOOT_IMAGE)(=|$)")
 #: Kernels that were put aside, or are for emergencies; and files beside a kernel that are none.
 _ASIDE = re.compile(r"\.(old|bak|gz|hmac|sig|dpkg-[a-z]+)$|rescue|~$")
+#: Where a machine's id stands in an entry of the Boot Loader Specification: as a field, and as the
+#: word by which systemd takes it for its own. Both are kernel-install's.
+_MACHINE_ID = re.compile(r"^machine-id[ \t].*\n?|[ \t]+systemd\.machine_id=\S*", re.MULTILINE)
+
+#: Such entries, for a system whose EFI partition is mounted at any of its places.
+ENTRIES = ("/boot/loader/entries/*.conf", "/boot/efi/loader/entries/*.conf", "/efi/loader/entries/*.conf")
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,11 @@ class BootEntry:
     def kept_options(self) -> str:
         """The options that make the system what it is (net.ifnames=0), without those of the boot."""
         return " ".join(word for word in self.options.split() if not _OURS.match(word) and "$" not in word)
+
+    @property
+    def own_options(self) -> str:
+        """All options, without the words that a boot loader would have filled in."""
+        return " ".join(word for word in self.options.split() if "$" not in word)
 
 
 def of_grub(text: str) -> BootEntry | None:
@@ -49,6 +60,11 @@ def of_loader_entries(texts: Mapping[str, str]) -> BootEntry | None:
             initrd = fields.get("initrd", "").split(" ")[0]
             return BootEntry(fields["linux"], initrd, fields.get("options", ""))
     return None
+
+
+def without_machine_id(text: str) -> str:
+    """A loader entry that is no single machine's: see cleanup.py."""
+    return _MACHINE_ID.sub("", text)
 
 
 def of_files(names: Sequence[str]) -> BootEntry | None:

@@ -134,8 +134,10 @@ class Channel:
         while True:
             if deadline is not None and clock.monotonic() >= deadline:
                 if timed_out:
+                    # Without the environment, which may hold secrets.
+                    program = words[2 : 2 + int(words[1])] if verb.endswith("run") else words
                     raise GuestFailed(
-                        f"`{' '.join(words)[:200]}` did not end within {KILL_TIMEOUT:.0f} seconds"
+                        f"`{' '.join(program)[:200]}` did not end within {KILL_TIMEOUT:.0f} seconds"
                         " after it was killed",
                         hint="it hangs in the guest's kernel, which waits for a device or a file system",
                         code="kill-failed",

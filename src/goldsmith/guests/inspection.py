@@ -165,6 +165,16 @@ class Inspection:
             self.channel.ask("folder", path.rpartition("/")[0] or "/", "755", root=ROOT)
             self.channel.ask("put", path, f"{file.mode:o}", root=ROOT, data=file.content)
 
+    def rewrite(self, path: str, content: bytes) -> None:
+        """Give a file that is there another content. Raises GuestFailed as put does."""
+        found = answers.stat(self.channel.ask("stat", path, root=ROOT))
+        # Its own mode, since vfat refuses most others.
+        self.put(path, File(content, found.mode if found else 0o644))
+
+    def names(self, *patterns: str) -> list[str]:
+        """The paths that match."""
+        return _names(self.channel, ROOT, *patterns)
+
     def get(self, path: str) -> bytes | None:
         """A file's bytes, None where it cannot be read or has more than a MiB."""
         return read(self.channel, path, ROOT)
@@ -300,14 +310,9 @@ def boot_entry_of(channel: Channel, root: str) -> BootEntry | None:
         found = boot_entry.of_grub((read(channel, path, root) or b"").decode(errors="replace"))
         if found and _read_stat(channel, found.kernel, root):
             return found
-    patterns = (
-        "/boot/loader/entries/*.conf",
-        "/boot/efi/loader/entries/*.conf",
-        "/efi/loader/entries/*.conf",
-    )
     entries = {
         name: (read(channel, name, root) or b"").decode(errors="replace")
-        for name in _names(channel, root, *patterns)
+        for name in _names(channel, root, *boot_entry.ENTRIES)
     }
     found = boot_entry.of_loader_entries(entries)
     if found and _read_stat(channel, found.kernel, root):

@@ -30,6 +30,9 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 #: Seconds until a started QEMU must answer.
 START_TIMEOUT = 60.0
 
+#: The name of the node that is the guest's disk, as long as no snapshot was taken.
+DISK_NODE = "disk"
+
 FirmwareKind = Literal["bios", "uefi"]
 
 
@@ -259,7 +262,7 @@ def _command(
 ) -> list[str]:
     accel = "kvm" if hardware.accelerator == "kvm" else "tcg,thread=multi"
     machine = "q35,graphics=off,usb=off,vmport=off"
-    blockdevs = disk.blockdevs("disk", throw_away=True)
+    blockdevs = disk.blockdevs(DISK_NODE, throw_away=True)
     boot_words: list[str] = []
     if isinstance(boot, Direct):
         boot_words = ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", boot.append]
@@ -304,7 +307,7 @@ def _command(
         *("-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent}"),
         *("-device", "virtserialport,chardev=agent,name=org.goldsmith.agent"),
         *(word for node in blockdevs for word in ("-blockdev", json.dumps(node))),
-        *("-device", "virtio-blk-pci,drive=disk,werror=stop,rerror=stop"),
+        *("-device", f"virtio-blk-pci,drive={DISK_NODE},werror=stop,rerror=stop"),
         *("-device", "virtio-rng-pci", "-device", "pvpanic-pci"),
         *seed,
         *network,

@@ -12,10 +12,24 @@ from ..disks.chain import Chain
 from ..documents.guest import Command, OnOutput, Result, Stat
 from ..errors import GuestFailed, StepFailed
 from ..log import Log
-from . import agent_files, answers, initramfs, room
+from . import (
+    agent_files,
+    answers,
+    command_line,
+    initramfs,
+    recorded_units,
+    residue,
+    room,
+    state,
+    traffic,
+    uplink,
+)
 from .channel import Channel, Refused
 from .inspection import LARGEST_FILE, BootFiles, Root, boot_entry_of, full, read, read_boot_files
 from .machine import ByFirmware, Direct, FirmwareKind, Hardware, Machine, progress
+from .residue import Difference, Fingerprint, Record
+from .snapshots import LiveDisk
+from .traffic import Traffic
 
 #: Seconds a booting guest may write nothing to its serial port, by accelerator.
 BOOT_SILENCE = {"kvm": 60.0, "tcg": 180.0}
@@ -34,10 +48,12 @@ _DEAD_ENDS = (
     ("Kernel panic", "its kernel panicked"),
     ("cannot go on:", "its root could not be mounted"),
     ("You are in emergency mode", "its system stopped in emergency mode"),
+    # What it says last, where root is locked and where it has a password.
+    ("Press Enter to continue", "its system stopped in emergency mode"),
+    ("press Control-D to continue", "its system stopped in emergency mode"),
 )
 #: How systemd marks on the console what did not start.
 _FAILURES = ("[FAILED]", "[DEPEND]", "[ TIME ]")
-_ADDRESS, _MASK, _GATEWAY, _RESOLVER = "10.0.2.15", "255.255.255.0", "10.0.2.2", "10.0.2.3"
 
 
 @dataclass(frozen=True)
@@ -52,15 +68,28 @@ class System:
 class Vm:
     """A Guest. `folder` is for its files; `disk` is written to.
 
+    With `resume`, what was recorded when the disk was sealed, its first boot starts the same units.
     Use as a context manager: at its end the machine is gone, by force if nobody powered it off.
     """
 
-    def __init__(self, log: Log, folder: Path, disk: Chain, system: System, hardware: Hardware) -> None:
+    def __init__(
+        self,
+        log: Log,
+        folder: Path,
+        disk: Chain,
+        system: System,
+        hardware: Hardware,
+        resume: Record | None = None,
+    ) -> None:
         self._log = log
         self._folder = folder
         self._disk = disk
         self._system = system
         self._hardware = hardware
+        self._resume = resume
+        self._watched: Fingerprint | None = None
+        self._traffic, self._booted = Traffic(), Traffic()
+        self._live: LiveDisk | None = None
         self._machine: Machine | None = None
         self._channel: Channel | None = None
 
@@ -123,9 +152,14 @@ class Vm:
             boot = self._system.boot
             if boot is not None:
                 boot = self._newest(boot)
+            self._traffic = self.traffic()
             self._stop("reboot", "guest-reset")
             self._system = System(self._system.root, boot, self._system.firmware)
+            # A cold build's machine would start what is enabled, and nothing else.
+            self._resume = None
             self._start()
+            if self._watched is not None:
+                self.watch()
 
     def power_off(self) -> None:
         """Shut the system down in order, and wait until the machine is gone.
@@ -135,9 +169,65 @@ class Vm:
         with self._log.task("power off"):
             self._stop("poweroff", "guest-shutdown")
 
+    @property
+    def disk(self) -> Chain:
+        """What it writes to, and all below: with the snapshots that were taken."""
+        return self._live.chain if self._live is not None else self._disk
+
+    def snapshot(self, path: Path) -> Path:
+        """Go on in a new file at `path`, and return the file that is complete now: one moment of the disk.
+
+        It is not flushed to the host's disk. Raises GuestFailed, HostLack.
+        """
+        assert self._live is not None, "the vm is not running"
+        return self._live.snapshot(path)
+
+    def watch(self) -> None:
+        """Remember this machine as it is after its boot; what steps change of it is then known.
+
+        After a restart within a step it is done anew.
+        """
+        self._watched = self._fingerprint()
+
+    def differences(self) -> tuple[Difference, ...]:
+        """What this boot took or brought against `resume`; without any, go on.
+
+        Settings of the kernel that the boot took from files are set back first. Units that were held back
+        may start from here on, and the machine is watched.
+        """
+        assert self._resume is not None, "the vm was not resumed"
+        now = self._fingerprint()
+        found = residue.compare(self._resume, now)
+        if state.set_back(self.channel, found):
+            now = self._fingerprint()
+            found = residue.compare(self._resume, now)
+        self._watched = now
+        self.channel.ask("remove", recorded_units.HOLD)
+        return state.without_on_demand(self.channel, found, self._resume.now.active(), now.active())
+
+    def residue(self) -> Record:
+        """What a restart would take of this machine now, or bring."""
+        assert self._watched is not None, "nobody watched the vm"
+        now = self._fingerprint()
+        fresh = state.units(self.channel, residue.newly_active(self._watched, now))
+        return residue.record(self._watched, now, fresh, self._resume)
+
+    def traffic(self) -> Traffic:
+        """How much the network was used since it was booted, restarts included and their boots left out."""
+        return self._traffic + traffic.read(self.channel).after(self._booted)
+
+    def variables(self) -> bytes | None:
+        """What UEFI keeps between boots, None for a machine without it."""
+        path = self._folder / "uefi-variables"
+        return path.read_bytes() if self._system.firmware == "uefi" else None
+
+    def _fingerprint(self) -> Fingerprint:
+        return state.fingerprint(self.channel, self._system.root.init)
+
     def _start(self) -> None:
-        self._machine = Machine(self._folder, self._disk, self._boot(), self._hardware)
+        self._machine = Machine(self._folder, self.disk, self._boot(), self._hardware)
         self._channel = self._machine.channel()
+        self._live = LiveDisk(self._machine, self._channel, self.disk)
         limit = clock.monotonic() + BOOT_LIMIT[self._hardware.accelerator]
         try:
             self._channel.hello(lambda: min(self._time_left(), limit - clock.monotonic()))
@@ -147,8 +237,11 @@ class Vm:
         self._wait_until_up()
         now = time.time_ns()
         self.channel.ask("clock", str(now // 10**9), str(now % 10**9))
+        if self._system.boot is not None:
+            command_line.show_own(self.channel, self._system.boot.entry)
         if self._hardware.network != "none" and self._system.boot is not None:
-            self._set_up_network()
+            uplink.set_up(self.channel, self._log, self._system.root.init)
+        self._booted = traffic.read(self.channel)
 
     def _boot(self) -> Direct | ByFirmware:
         boot, root = self._system.boot, self._system.root
@@ -156,13 +249,18 @@ class Vm:
             return ByFirmware(self._system.firmware)
         kernel, initrd = self._folder / "kernel", self._folder / "initrd"
         kernel.write_bytes(boot.kernel)
-        initrd.write_bytes(initramfs.append(boot.initrd, initramfs.pack(agent_files.boot_initramfs())))
+        laid = recorded_units.files(self._resume) if self._resume is not None else {}
+        archive = initramfs.pack(agent_files.boot_initramfs(laid))
+        initrd.write_bytes(initramfs.append(boot.initrd, archive))
         mode = {"systemd": "unit", "none": "direct"}.get(root.init, "child")
         words = [
             *("rdinit=/goldsmith/agent", f"goldsmith.mode={mode}", f"goldsmith.root={root.device}"),
             *(f"goldsmith.fs={root.kind}", f"goldsmith.options={root.options}"),
             *("console=ttyS0", "panic=-1", "cloud-init=disabled"),
         ]
+        if self._hardware.accelerator == "tcg":
+            # On a busy host an emulated timer may miss the kernel's test of it, and the kernel panics.
+            words.append("no_timer_check")
         append = " ".join([*words, boot.entry.kept_options]).strip()
         return Direct(kernel, initrd, append, self._system.firmware)
 
@@ -230,36 +328,6 @@ class Vm:
         return (
             level is not None and level.strip() == b"default" and self.stat("/run/openrc/rc.starting") is None
         )
-
-    def _set_up_network(self) -> None:
-        """Wait for the image's own network; where it sets none up, do it for the time of the build."""
-        limit = clock.monotonic() + 20
-        while clock.monotonic() < limit:
-            routes = (read(self.channel, "/proc/net/route", "/") or b"").splitlines()[1:]
-            if any(line.split()[1:2] == [b"00000000"] for line in routes):
-                break
-            if self._system.root.init == "none":
-                limit = 0
-            else:
-                self.channel.next_frame(clock.monotonic() + 0.2)
-        else:
-            self._log.info("the image sets up no network of its own: goldsmith does, while it builds")
-            try:
-                self.channel.ask("network", _ADDRESS, _MASK, _GATEWAY)
-            except Refused as reason:
-                self._log.warning(f"the guest has no network: {reason}")
-                return
-        servers = (read(self.channel, "/etc/resolv.conf", "/") or b"").decode(errors="replace")
-        if not any(line.split()[:1] == ["nameserver"] for line in servers.splitlines()):
-            path = f"{agent_files.FOLDER}/resolv.conf"
-            self.put(path, f"nameserver {_RESOLVER}\n".encode())
-            if self.stat("/etc/resolv.conf") is None:
-                self._log.warning("the image has no /etc/resolv.conf: names are not resolved in it")
-                return
-            try:
-                self.channel.ask("mount", path, "/etc/resolv.conf", "none", "bind")
-            except Refused as reason:  # a link to nothing
-                self._log.warning(f"names are not resolved in the guest: /etc/resolv.conf: {reason}")
 
     def _newest(self, boot: BootFiles) -> BootFiles:
         self.channel.ask("sync")

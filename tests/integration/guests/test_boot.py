@@ -11,16 +11,16 @@ import pytest
 from goldsmith.builds import systems
 from goldsmith.builds.home import Home
 from goldsmith.catalog.images import Image
-from goldsmith.disks import overlay
 from goldsmith.errors import GuestFailed
 from goldsmith.guests import vm
 from goldsmith.guests.accelerator import accelerator
 from goldsmith.guests.initramfs import File
-from goldsmith.guests.inspection import ROOT, Inspection, inspect
+from goldsmith.guests.inspection import ROOT, Inspection
 from goldsmith.guests.machine import Hardware
 from goldsmith.guests.runs import run_folder
 from goldsmith.guests.vm import System, Vm
 from goldsmith.log import Event, Log, Message
+from tests.machines import inspected, overlay_on
 
 
 @contextmanager
@@ -28,12 +28,10 @@ def changed(
     home: Home, image: Image, change: Callable[[Inspection], None], log: Log, *, init: str = ""
 ) -> Iterator[Vm]:
     """A vm on an overlay of an image that was changed before it boots."""
-    assert image.file is not None
     with run_folder(home.settings) as run:
         known = systems.of_image(home, image, run, Log())
-        disk = overlay.over(home.disk(image), run / "disk.qcow2", image.file.virtual_size)
-        with inspect(home.settings, Log(), run / "change", disk) as inspection:
-            inspection.find_root()
+        disk = overlay_on(home, image, run)
+        with inspected(home, disk) as inspection:
             change(inspection)
         root = known.facts.root
         system = System(replace(root, init=init or root.init), known.boot)
@@ -61,6 +59,29 @@ def test_a_system_in_emergency_mode_is_not_up(shared_home: Home, debian: Image) 
         "the lines of its serial port say what failed, such as a mount of /etc/fstab"
     )
     assert any("[DEPEND] Dependency failed for" in line for line in failed.value.last_lines)
+
+
+@pytest.mark.slow
+def test_a_guest_that_writes_for_ever_and_never_comes_up_is_given_up(
+    shared_home: Home, debian: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(inspection: Inspection) -> None:
+        inspection.remove("/usr/sbin/init")
+        forever = b"#!/bin/sh\nwhile sleep 0.2; do echo still starting > /dev/ttyS0; done\n"
+        inspection.put("/usr/sbin/init", File(forever, 0o755))
+
+    monkeypatch.setattr(vm, "BOOT_LIMIT", dict.fromkeys(vm.BOOT_LIMIT, 40.0))
+
+    with pytest.raises(GuestFailed) as failed:
+        with changed(shared_home, debian, change, Log()):
+            pass
+
+    assert (failed.value.code, failed.value.message) == (
+        "boot-failed",
+        "the guest did not boot: the guest's agent did not answer",
+    )
+    assert failed.value.hint == "the last lines of its serial port say where it stopped"
+    assert failed.value.last_lines[-1] == "still starting"
 
 
 def test_a_resolv_conf_that_leads_nowhere_is_said_and_the_guest_goes_on(

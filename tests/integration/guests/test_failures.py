@@ -13,7 +13,7 @@ from goldsmith.catalog.images import Image
 from goldsmith.documents.guest import Command
 from goldsmith.errors import GuestFailed, HostLack
 from goldsmith.guests import channel
-from tests.machines import running
+from tests.machines import running, shell
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,17 @@ def test_a_full_host_disk_ends_the_guest_with_the_way_out(
             vm.run(Command(["sh", "-c", "dd if=/dev/urandom of=/big bs=1M count=64; sync; sleep 600"]))
     assert failed.value.code == "disk-full"
     assert failed.value.message == "the host's disk is full: the guest's disk could not grow"
+
+
+@pytest.mark.slow
+def test_a_host_disk_that_fills_while_the_guest_stops_ends_it_at_once(
+    shared_home: Home, debian: Image, small_disk: Path
+) -> None:
+    stop = "/bin/dd if=/dev/urandom of=/big bs=1M count=64 conv=fsync"
+    with running(shared_home, debian, network="none", folder=small_disk) as (vm, _):
+        shell(vm, f"systemd-run --property=RemainAfterExit=yes --property='ExecStop={stop}' /bin/true")
+        with pytest.raises(HostLack) as failed:
+            vm.power_off()
+    assert failed.value.code == "disk-full"
+    assert failed.value.message == "the host's disk is full: the guest's disk could not grow"
+    assert failed.value.hint == "free disk space, or set GOLDSMITH_HOME to a larger disk"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,9 @@ from goldsmith.catalog.images import Image
 from goldsmith.documents.guest import Command
 from goldsmith.errors import StepFailed
 from goldsmith.guests.channel import Refused
-from goldsmith.guests.inspection import inspect
 from goldsmith.guests.vm import Vm
-from goldsmith.log import Log, Stream
-from tests.machines import running, shell
+from goldsmith.log import Stream
+from tests.machines import inspected, running, shell
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +160,7 @@ def test_a_full_disk_in_the_guest_is_said_with_the_way_out(vm: Vm) -> None:
 
 
 def test_a_reboot_takes_the_newest_kernel_and_a_power_off_leaves_nothing_of_ours(
-    shared_home: Home, debian: Image, tmp_path: Path
+    shared_home: Home, debian: Image
 ) -> None:
     with running(shared_home, debian) as (machine, disk):
         shell(
@@ -185,7 +183,6 @@ def test_a_reboot_takes_the_newest_kernel_and_a_power_off_leaves_nothing_of_ours
 
         machine.power_off()
 
-        with inspect(shared_home.settings, Log(), tmp_path / "look", disk) as inspection:
-            inspection.find_root()
+        with inspected(shared_home, disk) as inspection:
             words = ["/", "4", "find", "/", "-iname", "*goldsmith*"]
             assert inspection.channel.request("run", words, root="/sysroot").stdout == b""

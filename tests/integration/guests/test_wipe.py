@@ -6,12 +6,10 @@ from pathlib import Path
 
 from goldsmith.builds.home import Home
 from goldsmith.catalog.images import Image
-from goldsmith.disks import formats, overlay
+from goldsmith.disks import formats
 from goldsmith.disks.chain import Chain
 from goldsmith.guests.initramfs import File
-from goldsmith.guests.inspection import inspect
-from goldsmith.log import Log
-from tests.machines import holds
+from tests.machines import holds, inspected, overlay_on
 
 MARKER = b"a key that somebody deleted"
 
@@ -19,17 +17,14 @@ MARKER = b"a key that somebody deleted"
 def test_a_deleted_file_is_gone_from_the_disk_after_the_wipe(
     shared_home: Home, debian: Image, tmp_path: Path
 ) -> None:
-    assert debian.file is not None
-    disk = overlay.over(shared_home.disk(debian), tmp_path / "disk.qcow2", debian.file.virtual_size)
-    with inspect(shared_home.settings, Log(), tmp_path / "delete", disk) as inspection:
-        inspection.find_root()
+    disk = overlay_on(shared_home, debian, tmp_path)
+    with inspected(shared_home, disk) as inspection:
         inspection.put("/etc/ssh/deleted", File(MARKER))
         inspection.channel.ask("sync")
         inspection.remove("/etc/ssh/deleted")
     assert holds_marker(disk, tmp_path / "before.raw")
 
-    with inspect(shared_home.settings, Log(), tmp_path / "wipe", disk) as inspection:
-        inspection.find_root()
+    with inspected(shared_home, disk) as inspection:
         inspection.wipe()
 
     assert not holds_marker(disk, tmp_path / "after.raw")

@@ -127,3 +127,22 @@ def test_a_boot_folder_without_a_kernel_has_none() -> None:
 def test_versions_are_in_order() -> None:
     names = ["6.1~rc1", "6.1", "6.1.0-9", "6.1.0-9-cloud", "6.1.0-10", "6.1.2", "6.10"]
     assert sorted(sorted(names), key=boot_entry.version_key) == names
+
+
+def test_a_loader_entry_without_its_machine_id_is_any_machines() -> None:
+    made = (
+        "title      Debian\n"
+        "version    6.1.0-10\n"
+        "machine-id 5ff1\n"
+        "sort-key   debian\n"
+        "options    root=UUID=1 systemd.machine_id=5ff1 quiet systemd.machine_id=5ff1\n"
+        "linux      /5ff1/6.1.0-10/linux\n"
+    )
+
+    assert boot_entry.without_machine_id(made) == (
+        "title      Debian\n"
+        "version    6.1.0-10\n"
+        "sort-key   debian\n"
+        "options    root=UUID=1 quiet\n"
+        "linux      /5ff1/6.1.0-10/linux\n"
+    )

@@ -145,10 +145,10 @@ def test_a_request_that_outlives_its_kill_fails_the_guest(
     monkeypatch.setattr(channel, "KILL_TIMEOUT", 0.05)
 
     with pytest.raises(GuestFailed) as failed:
-        line[0].request("run", ["/", "1", "sync"], timeout=0.05)
+        line[0].request("run", ["/", "1", "sync", "TOKEN=secret"], timeout=0.05)
 
     assert failed.value.code == "kill-failed"
-    assert failed.value.message == "`/ 1 sync` did not end within 0 seconds after it was killed"
+    assert failed.value.message == "`sync` did not end within 0 seconds after it was killed"
 
 
 def test_the_agents_own_work_has_a_limit(

@@ -56,6 +56,28 @@ verb_main put, get, stat_, folder, link_, names, remove_, empty;
 verb_main mount_, umount_, modules, devices, read_, write_, reread, grow, trim;
 /* wipe.c */
 verb_main wipe;
+/* freeze.c */
+verb_main freeze, thaw;
+/* state.c */
+verb_main state;
+void entry(const char *kind, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void unescape(char *path); /* as mountinfo has it: \040 is a space */
+ssize_t text_of(int folder, const char *path, char *text, size_t size, int mode);
+int is_left_out(const char *path);
+void for_lines(const char *path, void (*act)(char *line));
+void names_in(const char *kind, const char *path);
+/* memory.c */
+void mounts_and_files(int and_tmp);
+/* kernel.c */
+void kernel_state(void);
+/* manager.c: systemd's own words; all return -1 when it does not answer */
+verb_main units;
+int open_manager(void);
+int settle(int most);
+int active_units(void);
+int manager_environment(void);
+/* addresses.c */
+void network_state(void);
 /* verbs.c */
 const struct verb *find_verb(const char *name);
 int fail(const char *what);

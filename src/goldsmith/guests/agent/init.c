@@ -209,9 +209,11 @@ static _Noreturn void boot(const char *mode)
     switch_root();
     load_by_modprobe(fs); /* again, with the modules of the image itself */
     say("root is mounted");
+    /* Private folders of services: those of this boot are still to be made. */
+    static char *private[] = {"/tmp/systemd-private-*", "/var/tmp/systemd-private-*"};
+    remove_(2, private);
     if (!strcmp(mode, "direct")) {
         terminals();
-        mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL);
         serve();
         give_up("serve");
     }

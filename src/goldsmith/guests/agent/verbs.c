@@ -132,6 +132,7 @@ static const struct verb verbs[] = {
     {"read", 3, read_},    {"write", 2, write_},    {"reread", 1, reread}, {"grow", 3, grow},
     {"trim", 1, trim},     {"wipe", 3, wipe},       {"sync", 0, sync_},
     {"clock", 2, clock_},  {"entropy", 0, entropy}, {"power", 1, power},    {"network", 3, network},
+    {"freeze", 0, freeze}, {"thaw", 0, thaw},       {"state", 1, state},   {"units", 1, units},
 };
 
 const struct verb *find_verb(const char *name)
