@@ -49,7 +49,8 @@ def steps() -> dict[str, str]:
 
 
 def by_goldsmith(work: Path, base: Path) -> Taken:
-    """`goldsmith build`: until the image is written. Its clean-up is inside, its test is not.
+    """`goldsmith build` that reuses nothing: until the image is written. Its clean-up is inside, its test is
+    not.
 
     It takes the base by its name.
     """
@@ -57,7 +58,8 @@ def by_goldsmith(work: Path, base: Path) -> Taken:
     stages: dict[str, float] = {}
     written = cpu = tested = 0.0
     image = Path()
-    with _running(goldsmith("build", home.RECIPE, "--json"), home.environment(work)) as (process, lines):
+    command = goldsmith("build", home.RECIPE, "--no-cache", "--json")
+    with _running(command, home.environment(work)) as (process, lines):
         for event in home.objects(lines):
             if "image" in event:
                 image = Path(event["image"]["path"])
@@ -65,7 +67,8 @@ def by_goldsmith(work: Path, base: Path) -> Taken:
             elif event.get("event") == "ended" and event["name"] == "test the image":
                 tested = event["seconds"]
             elif event.get("event") == "ended" and not written:
-                stages[event["fields"].get("step", event["name"])] = event["seconds"]
+                name = event["fields"].get("step", event["name"])
+                stages[name] = stages.get(name, 0.0) + event["seconds"]
                 if event["name"] == "write the image":
                     written, cpu = time.monotonic() - start, _cpu_of(process)
     taken = Taken(written, cpu, stages, size, tested)

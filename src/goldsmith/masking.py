@@ -176,9 +176,10 @@ def too_short(secret: str) -> bool:
 def _forms(secret: str) -> Iterator[str]:
     """The secret and what programs make of it."""
     yield secret
+    yield secret.strip()
+    yield " ".join(secret.split())  # what a shell's `echo $SECRET` makes of it
     lines = [line.strip() for line in secret.splitlines()]
     if len(lines) > 1:
-        yield " ".join(secret.split())  # what a shell's `echo $SECRET` makes of it
         yield from (line for line in lines if len(line) >= SHORTEST_LINE and not _ARMOUR.fullmatch(line))
     yield from (json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False))
     for quoted in (quote(secret), quote(secret, safe=""), quote_plus(secret)):

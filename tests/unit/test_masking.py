@@ -44,6 +44,11 @@ def test_secrets_that_overlap_are_masked_as_one() -> None:
     assert Masker(["abcab", "cabxy"]).mask("-abcabcab-abcabxy-") == "-***-***-"
 
 
+@pytest.mark.parametrize("secret", ["hunter2-Zahl ", " hunter2-Zahl\n", "hunter2-Zahl\t\r\n"])
+def test_a_secret_is_masked_without_the_white_space_around_it_too(secret: str) -> None:
+    assert Masker([secret]).mask("is=hunter2-Zahl.") == "is=***."
+
+
 def test_a_masker_without_secrets_changes_nothing() -> None:
     masker = Masker([])
 

@@ -34,11 +34,14 @@ _HINT = "`goldsmith secret list` shows which there are, `goldsmith secret set NA
 
 @dataclass(frozen=True)
 class Secret:
-    """`version` counts from 1, over a deletion too: a name and a version never mean two values."""
+    """`version` counts from 1, over a deletion too; with `set_at` it never means two values, also where the
+    file was removed and its secrets set anew.
+    """
 
     name: str
     value: str = field(repr=False)
     version: int
+    set_at: datetime
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -89,7 +92,7 @@ class Store:
         kept = self._read()
         found = _existing(kept, name)
         assert found.value is not None
-        return Secret(name, found.value, found.version)
+        return Secret(name, found.value, found.version, found.set_at)
 
     def list_(self) -> list[Listed]:
         """All of them, by name."""

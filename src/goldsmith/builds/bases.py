@@ -6,7 +6,7 @@ from .. import clock, ids
 from ..catalog import images
 from ..catalog.images import Image, NewImage
 from ..database.engine import transaction
-from ..disks import bases, files
+from ..disks import bases, files, integrity
 from ..disks.formats import Written
 from ..guests.runs import run_folder
 from ..log import Log
@@ -41,12 +41,13 @@ def bootstrap(home: Home, name: str, log: Log, *, refresh: bool = False) -> Imag
 
 
 def _same(home: Home, name: str, digest: str) -> Image | None:
-    """The image of this base's disk; one whose file somebody removed is forgotten."""
+    """The image of this base's disk; one whose file was removed is forgotten, an altered one left out."""
     with transaction(home.engine) as tx:
         for there in images.list_images(tx):
             same = (there.origin, there.name, there.state) == ("base", name, "available")
             if same and there.file is not None and there.file.digest == digest:
-                if home.file(there).is_file():
+                if not home.file(there).is_file():
+                    images.delete_image(tx, there.id)
+                elif integrity.unchanged(home.file(there), digest):
                     return there
-                images.delete_image(tx, there.id)
     return None

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from ..catalog import builds, images
 from ..catalog.builds import Build
-from ..catalog.description import Description, StepRecord
-from ..catalog.images import Image, ImageFile, NewImage
+from ..catalog.images import Image
 from ..database.engine import reading, transaction
-from ..disks import bases, files
-from ..disks.chain import Chain
-from ..disks.formats import Written
+from ..disks import bases, kept
+from ..disks.layer_files import USES
+from ..disks.layers import Layers
 from ..documents.plan import assign
 from ..documents.recipe import Format, Loaded
 from ..errors import Conflict, GoldsmithError, Invalid, NotFound, TestFailed
 from ..guests.runs import run_folder
 from ..log import Log
-from ..steps.report import Report
-from . import build_log, imports, machines, stages
+from ..masking import Masker
+from ..steps.lookup import MAX_AGE, Policy
+from . import build_log, imports, machines, making, secrets, stages
 from .home import Home
+from .job import Job
+from .recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What whoever starts a build may ask for besides the recipe. `max_age` None leaves it to the recipe."""
+
+    reuse: bool = True
+    max_age: timedelta | None = None
+    keep_on_failure: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`paths` are the image's files by format."""
+    """`paths` are the image's files by format. `made` is false for the image of an earlier build."""
 
     build: Build
     image: Image
     paths: dict[Format, Path]
+    made: bool = True
 
 
 def with_settings(loaded: Loaded, settings: Mapping[str, str]) -> Loaded:
@@ -42,28 +56,61 @@ def with_settings(loaded: Loaded, settings: Mapping[str, str]) -> Loaded:
     return replace(loaded, components=together[:count], tests=together[count:])
 
 
-def build(home: Home, loaded: Loaded, log: Log) -> Outcome:
-    """Build, write and test an image.
+def build(home: Home, loaded: Loaded, log: Log, wishes: Wishes | None = None) -> Outcome:
+    """Build, write and test an image, or give back the one that an earlier build made of the same.
 
     Raises Invalid, NotFound, HostLack before anything boots; StepFailed, GuestFailed: there is no
     image; TestFailed: the image was kept, in state failed.
     """
     recipe = loaded.recipe
+    wishes = wishes or Wishes()
     building, testing = stages.plans(loaded)
+    values = secrets.resolve(home.settings, recipe)
     base = base_image(home, recipe.base, recipe.where("base"), log)
-    variables = {"IMAGE_VERSION": recipe.version, "IMAGE_BUILD_VERSION": "1", "IMAGE_PIPELINE_ARN": ""}
-    with run_folder(home.settings) as folder:
+    masker = Masker(secret.value for secret in values)
+    with run_folder(home.settings) as folder, log.masking(masker):
         with transaction(home.engine) as tx:
             # As long as its run folder is held, a build is alive: see home.open_home.
             record = builds.create_build(tx, recipe.name, recipe.version, base.id, worker=folder.name)
         try:
             with build_log.listening(home, record.id, log):
-                hardware = machines.of_recipe(home.settings, log, recipe)
-                job = stages.Job(home, log, loaded, base, hardware, folder, building, testing, variables)
-                return _run(job, record)
+                job = Job(
+                    id=record.id,
+                    home=home,
+                    log=log,
+                    loaded=loaded,
+                    base=base,
+                    hardware=cache(lambda: machines.of_recipe(home.settings, log, recipe)),
+                    folder=folder,
+                    layers=Layers(home.settings, folder / USES, log),
+                    build=building,
+                    tests=testing,
+                    variables=variables(loaded),
+                    policy=policy(loaded, wishes),
+                    secrets=values,
+                    keep_on_failure=wishes.keep_on_failure,
+                )
+                return _run(job)
         except BaseException as error:
+            masker.mask_error(error)
             _end_badly(home, record.id, error)
             raise
+
+
+def variables(loaded: Loaded) -> dict[str, str]:
+    """What steps find in their environment of the image that is built (reference §14.2)."""
+    return {
+        "IMAGE_VERSION": loaded.recipe.version,
+        "IMAGE_BUILD_VERSION": "1",
+        "IMAGE_PIPELINE_ARN": "",
+    }
+
+
+def policy(loaded: Loaded, wishes: Wishes) -> Policy:
+    """What may be reused: the command line's word counts before the recipe's."""
+    recipe = loaded.recipe
+    max_age = recipe.max_age if wishes.max_age is None else wishes.max_age
+    return Policy(wishes.reuse, MAX_AGE if max_age is None else max_age, recipe.refresh)
 
 
 def base_image(home: Home, reference: str, where: str, log: Log) -> Image:
@@ -86,81 +133,26 @@ def base_image(home: Home, reference: str, where: str, log: Log) -> Image:
         raise type(error)(f"{at}{error.message}", hint=hint, code=code) from None
 
 
-def _run(job: stages.Job, record: Build) -> Outcome:
-    home, recipe, log = job.home, job.recipe, job.log
+def _run(job: Job) -> Outcome:
     stages.check(job)
-    _status(home, record.id, "preparing")
-    disk, known = stages.prepare(job)
-    _status(home, record.id, "building")
-    made = stages.build(job, disk, known)
-    with transaction(home.engine) as tx:
-        builds.record_steps(tx, record.id, _records(made))
-    if (failure := made.error()) is not None:
+    _status(job, "preparing")
+    bench, known = stages.prepare(job)
+    _status(job, "building")
+    recorder = Recorder(job)
+    made = stages.build(job, bench, recorder.tell)
+    recorder.write()
+    if (failure := made.report.error()) is not None:
         raise failure
-    new = NewImage(
-        name=recipe.name,
-        version=recipe.version,
-        origin="build",
-        architecture=job.base.architecture,
-        boot_modes=(recipe.boot,) if recipe.test == "firmware" else (),
-        family=recipe.family,
-        parent_id=job.base.id,
-        recipe_name=recipe.name,
-        recipe_version=recipe.version,
-    )
-    with transaction(home.engine) as tx:
-        image = images.create_image(tx, new)
-        builds.set_image(tx, record.id, image.id)
-    written = stages.write(job, disk, known, image.id)
-    file = _file(written[0], job.size)
-    description = Description(steps=_records(made))
-    tested = Report(())
-    _status(home, record.id, "testing")
-    try:
-        with log.task("test the image"):
-            tested = stages.test(job, Chain((written[0].path,)), known)
-            if (error := stages.failed_test(tested)) is not None:
-                raise error
-            if files.digest(written[0].path) != file.digest:
-                raise TestFailed("the image's file changed while it was tested", code="image-changed")
-    except TestFailed as error:
-        description = replace(description, tests=_records(tested))
-        with transaction(home.engine) as tx:
-            images.mark_failed(tx, image.id, error.message.splitlines()[0], file, description)
-        raise
-    description = replace(description, tests=_records(tested))
-    with transaction(home.engine) as tx:
-        image = images.mark_available(tx, image.id, file, description)
-        record = builds.end_build(tx, record.id, "available")
-    return Outcome(record, image, {each.format: each.path for each in written})
+    image, new = making.image_of(job, made, known, lambda: _status(job, "testing"))
+    with transaction(job.home.engine) as tx:
+        record = builds.end_build(tx, job.id, "available")
+    paths = {kind: job.home.settings.images / f"{image.id}.{kind}" for kind in stages.formats_of(job)}
+    return Outcome(record, image, paths, new)
 
 
-def _file(written: Written, virtual_size: int) -> ImageFile:
-    return ImageFile(
-        f"images/{written.path.name}", written.format, written.size, virtual_size, written.digest
-    )
-
-
-def _records(report: Report) -> tuple[StepRecord, ...]:
-    outcomes = {"success": "succeeded", "failed": "failed", "ignored": "failed", "skipped": "skipped"}
-    return tuple(
-        StepRecord(
-            component=step.component,
-            phase=step.phase,
-            step=step.step,
-            action=step.action,
-            outcome=outcomes[step.status],  # type: ignore[arg-type]
-            seconds=step.seconds,
-            exit_code=step.exit_code,
-            message=step.failure.message if step.failure else "",
-        )
-        for step in report.steps
-    )
-
-
-def _status(home: Home, build_id: str, status: builds.Status) -> None:
-    with transaction(home.engine) as tx:
-        builds.set_status(tx, build_id, status)
+def _status(job: Job, status: builds.Status) -> None:
+    with transaction(job.home.engine) as tx:
+        builds.set_status(tx, job.id, status)
 
 
 def _end_badly(home: Home, build_id: str, error: BaseException) -> None:
@@ -183,5 +175,7 @@ def _end_badly(home: Home, build_id: str, error: BaseException) -> None:
             home.remove_files(image.id)
     if told is not None:
         told.add_note(f"the whole log: {build_log.path_of(home, build_id)}")
+        if kept.disk_of(home.settings, build_id).exists():
+            told.add_note(f"the disk was kept to look into: goldsmith shell {build_id}")
         if image is not None and image.state == "failed" and image.file is not None:
             told.add_note(f"the image was kept to look into: goldsmith image boot {image.id}")

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from .. import clock
+from ..errors import NotFound
 from ..log import Event, Log, Message, Output, TaskEnded, TaskStarted
 from .home import Home
 
@@ -29,6 +30,22 @@ def listening(home: Home, build_id: str, log: Log) -> Iterator[None]:
     """
     with path_of(home, build_id).open("ab", buffering=0) as file, log.listening(_Writer(file)):
         yield
+
+
+def read(home: Home, build_id: str) -> Iterator[Event]:
+    """What a build's log holds so far. Raises NotFound: it has none (any more)."""
+    path = path_of(home, build_id)
+    decode = msgspec.json.Decoder(Event).decode
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise NotFound(f"build {build_id} has no log: there is no {path}", code="no-log") from None
+    with file:
+        for line in file:
+            try:
+                yield decode(line)
+            except ValueError:  # its writer was killed, or is at it
+                continue
 
 
 class _Writer:

@@ -11,7 +11,7 @@ from ..catalog.builds import mark_dead_builds
 from ..catalog.images import Image
 from ..database.engine import transaction
 from ..database.opening import open_database
-from ..disks import files
+from ..disks import files, integrity
 from ..disks.chain import Chain
 from ..errors import Conflict
 from ..guests import runs
@@ -45,9 +45,10 @@ class Home:
         return self.settings.images / f"{image_id}.{what}"
 
     def files(self, image_id: str) -> list[Path]:
-        """An image's files: the disk in each format, a kernel and initrd beside it; no digests."""
+        """An image's files: the disk in each format, a kernel and initrd; not what is noted of them."""
         found = self.settings.images.glob(f"{image_id}.*")
-        return sorted(path for path in found if path.suffix != files.DIGEST_SUFFIX)
+        noted = (files.DIGEST_SUFFIX, integrity.FACTS_SUFFIX)
+        return sorted(path for path in found if path.suffix not in noted)
 
     def remove_files(self, image_id: str) -> int:
         """Remove all files of an image, also half-written ones, and say how many bytes that frees.

@@ -43,7 +43,7 @@ def import_image(
     if found.note:
         log.warning(found.note)
     beside = {what: at for what, at in (("kernel", kernel), ("initrd", initrd)) if at is not None}
-    name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("-._") or "imported"
+    name = name or _name(path)
     version = _version(path, beside)
     new = NewImage(name=name, version=version, origin="import", architecture="x86_64", boot_modes=())
     images.check_new(new)
@@ -57,6 +57,22 @@ def import_image(
             files.copy(at, folder / f"{image_id}.{what}")
         modes = boot_modes.of_disk(Chain((written.path,)), folder, found.virtual_size)
         return register(home, replace(new, boot_modes=modes), written, found.virtual_size, image_id)
+
+
+def imported(home: Home, path: Path) -> Image | None:
+    """The image that importing a disk would give back, None where it is not imported yet.
+
+    Raises NotFound, Invalid as import_image does.
+    """
+    headers.check_import(path)
+    new = NewImage(
+        name=_name(path), version=_version(path, {}), origin="import", architecture="x86_64", boot_modes=()
+    )
+    return _same(home, new)
+
+
+def _name(path: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("-._") or "imported"
 
 
 def _same(home: Home, new: NewImage) -> Image | None:

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from ..catalog.images import Image
 from ..disks import files, formats, overlay
 from ..disks.chain import Chain
 from ..documents.document import BUILD_PHASES, TEST_PHASES
 from ..documents.plan import Plan, make_plan
-from ..documents.recipe import Format, Loaded, Recipe
+from ..documents.recipe import Format, Loaded
 from ..errors import GuestFailed, Invalid, TestFailed
 from ..guests import firmware
 from ..guests.inspection import Root, inspect
-from ..guests.machine import Hardware
 from ..guests.vm import System, Vm
-from ..log import Log
+from ..steps.course import Tell
+from ..steps.layered import Made, run_layered
 from ..steps.report import Report
-from ..steps.run import Surroundings, run_plan
-from . import arming, cleanup, systems
-from .home import Home
+from ..steps.run import run_plan
+from . import arming, cleanup, grounds, systems
+from .job import Job
 from .systems import Known
+from .workbench import Workbench
 
 #: The way out where an image cannot be tested by its firmware.
 DIRECT = "a disk without a boot loader can be tested by its kernel: `test: direct`"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One build: what to do, on what, with which machine, and the folder for its files."""
-
-    home: Home
-    log: Log
-    loaded: Loaded
-    base: Image
-    hardware: Hardware
-    folder: Path
-    build: Plan
-    tests: Plan
-    variables: dict[str, str]
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.loaded.recipe
-
-    @property
-    def size(self) -> int:
-        """Of the image's disk, in bytes."""
-        assert self.base.file is not None
-        return self.recipe.disk_size or self.base.file.virtual_size
 
 
 def plans(loaded: Loaded) -> tuple[Plan, Plan]:
@@ -72,21 +44,16 @@ def check(job: Job) -> None:
     files.need(job.home.settings.images, job.base.file.size + (1 << 30))
 
 
-def prepare(job: Job) -> tuple[Chain, Known]:
-    """A disk of the wanted size to build on, and what is known of the base's system.
+def prepare(job: Job) -> tuple[Workbench, Known]:
+    """Where the steps can run, on a disk of the wanted size, and what is known of the base's system.
 
-    Raises Invalid: there is no system in it, or the image could not be tested in the end.
+    Raises Invalid: there is no system in it, or the image could not be tested in the end; Conflict:
+    the base's file was changed.
     """
     known = systems.of_image(job.home, job.base, job.folder, job.log)
     if job.recipe.test == "firmware":
         check_testable(known.facts.root, job.recipe.where("base"))
-    disk = overlay.over(job.home.disk(job.base), job.folder / "disk.qcow2", job.size)
-    assert job.base.file is not None
-    if job.size > job.base.file.virtual_size:
-        with job.log.task("grow the disk", to=f"{job.size / 2**30:g} GiB"):
-            with inspect(job.home.settings, job.log, job.folder / "grow", disk) as inspection:
-                inspection.grow(inspection.find_root())
-    return disk, known
+    return Workbench(job, known, grounds.make(job)), known
 
 
 def check_testable(root: Root, where: str) -> None:
@@ -101,33 +68,41 @@ def check_testable(root: Root, where: str) -> None:
     arming.check_init(root, where, "it can be tested by its kernel: `test: direct`")
 
 
-def build(job: Job, disk: Chain, known: Known) -> Report:
-    """Run the build and validate phases in a vm, and power it off unless one failed. Raises GuestFailed."""
-    system = System(known.facts.root, known.boot, job.recipe.boot)
-    with Vm(job.log, job.folder / "build", disk, system, job.hardware) as vm:
-        report = run_plan(job.build, vm, job.log, _surroundings(job, "BUILDING"))
-        if report.status == "success":
-            vm.power_off()
-    return report
+def build(job: Job, bench: Workbench, tell: Tell) -> Made:
+    """Run what the build and validate phases have to run, and power the guest off unless a step failed.
+
+    `tell` hears of each step as it ends. Raises GuestFailed.
+    """
+    return run_layered(job.build, bench, job.log, job.surroundings("BUILDING"), job.policy, tell)
 
 
 def write(job: Job, disk: Chain, known: Known, image_id: str) -> list[formats.Written]:
-    """Clean the disk and write it in each format. What stands first is the image itself, a qcow2."""
+    """Clean an overlay over the disk and write it in each format. What stands first is the image itself,
+    a qcow2.
+    """
+    disk = overlay.over(disk, job.folder / "clean.qcow2", job.size)
     with inspect(job.home.settings, job.log, job.folder / "clean", disk) as inspection:
         inspection.find_root()
         cleanup.clean(inspection, job.recipe.keep, known.facts.resolv_conf, job.log)
-    written = []
-    wanted: list[Format] = ["qcow2", *(each for each in job.recipe.formats if each != "qcow2")]
-    for kind in wanted:
-        with job.log.task("write the image", format=kind) as task:
-            path = job.home.settings.images / f"{image_id}.{kind}"
-            written.append(formats.write(disk, path, kind))
-            files.write_digest(path, written[-1].digest)
-            task.note(f"{written[-1].size / 2**20:.0f} MiB")
+    written = [write_format(job, disk, image_id, kind) for kind in formats_of(job)]
     for what in ("kernel", "initrd"):
         beside = job.home.beside(job.base.id, what)
         if beside.exists():
             files.share(beside, job.home.beside(image_id, what))
+    return written
+
+
+def formats_of(job: Job) -> list[Format]:
+    """What is written of an image: the image itself first, a qcow2."""
+    return ["qcow2", *(each for each in job.recipe.formats if each != "qcow2")]
+
+
+def write_format(job: Job, disk: Chain, image_id: str, kind: Format) -> formats.Written:
+    with job.log.task("write the image", format=kind) as task:
+        path = job.home.settings.images / f"{image_id}.{kind}"
+        written = formats.write(disk, path, kind)
+        files.write_digest(path, written.digest)
+        task.note(f"{written.size / 2**20:.0f} MiB")
     return written
 
 
@@ -172,9 +147,5 @@ def _test(job: Job, image: Chain, known: Known) -> Report:
     else:
         root = arming.arm(job.home.settings, job.log, job.folder / "arm", disk)
         system = System(root, None, job.recipe.boot)
-    with Vm(job.log, job.folder / "test", disk, system, job.hardware) as vm:
-        return run_plan(job.tests, vm, job.log, _surroundings(job, "TESTING"))
-
-
-def _surroundings(job: Job, phase: str) -> Surroundings:
-    return Surroundings(build_variables={**job.variables, "IMAGE_PHASE": phase})
+    with Vm(job.log, job.folder / "test", disk, system, job.hardware()) as vm:
+        return run_plan(job.tests, vm, job.log, job.surroundings("TESTING"))

@@ -40,8 +40,7 @@ def of_image(home: Home, image: Image, folder: Path, log: Log) -> Known:
     """
     assert image.file is not None
     size = image.file.virtual_size
-    beside = [path for what in ("kernel", "initrd") if (path := home.beside(image.id, what)).exists()]
-    key = key_of(image.file.digest, [files.digest(path) for path in beside])
+    key = key_of_image(home, image)
 
     def make(fresh: Path) -> None:
         with log.task("look into the base", image=image.name):
@@ -64,6 +63,13 @@ def of_image(home: Home, image: Image, folder: Path, log: Log) -> Known:
     return known
 
 
+def key_of_image(home: Home, image: Image) -> str:
+    """The folder of settings.kernels with what is known of an image that has a file."""
+    assert image.file is not None
+    beside = [path for what in ("kernel", "initrd") if (path := home.beside(image.id, what)).exists()]
+    return key_of(image.file.digest, [files.digest(path) for path in beside])
+
+
 def key_of(disk: str, beside: Sequence[str]) -> str:
     """Of what an image's facts follow from: its digest, those of the files beside it, and who looks."""
     total = hashlib.sha256("\n".join([disk, *beside]).encode())
@@ -77,7 +83,7 @@ def _read(kept: Path) -> Known | None:
     try:
         facts = msgspec.json.decode((kept / "facts.json").read_bytes(), type=Facts)
         boot = BootFiles(facts.entry, (kept / "kernel").read_bytes(), (kept / "initrd").read_bytes())
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError):  # no JSON of ours, or no UTF-8
         return None
     return Known(facts, boot) if boot.kernel else None
 

@@ -14,7 +14,8 @@ from ..guests.runs import run_folder
 from ..guests.vm import System, Vm
 from ..log import Log
 from ..steps.report import Report
-from ..steps.run import Surroundings, run_plan
+from ..steps.run import run_plan
+from ..steps.surroundings import Surroundings
 from . import machines, systems
 from .build import base_image
 from .home import Home

@@ -117,6 +117,25 @@ def get_build(tx: Transaction, build_id: str) -> Build:
     return _build(row)
 
 
+def find_build(tx: Transaction, reference: str) -> Build | None:
+    """The build of an id or of its beginning, or `last`: the newest of all. None: there is none.
+
+    Raises Conflict: several ids begin so.
+    """
+    chosen = select(builds).order_by(*_NEWEST_FIRST)
+    if reference != "last":
+        chosen = chosen.where(builds.c.id.startswith(reference, autoescape=True))
+    # What cannot be printed (bytes of a command line that are no UTF-8) names nothing.
+    found = tx.execute(chosen.limit(2)).mappings().all() if reference and reference.isprintable() else []
+    if len(found) > 1 and reference != "last":
+        raise Conflict(
+            f"several builds begin with {quote(reference)}",
+            hint="write more of the id: `goldsmith builds list` shows all",
+            code="several-builds",
+        )
+    return _build(found[0]) if found else None
+
+
 def list_builds(tx: Transaction) -> list[Build]:
     """All builds, newest first."""
     return _select(tx, builds.c.id.is_not(None))
@@ -139,6 +158,9 @@ def mark_dead_builds(tx: Transaction, is_alive: Callable[[str], bool]) -> Dead:
     return Dead(tuple(end_build(tx, build.id, "failed", error) for build in dead), tuple(making))
 
 
+_NEWEST_FIRST = (builds.c.started_at.desc(), builds.c.id)
+
+
 def _change(tx: Transaction, build_id: str, **values: Any) -> Build:
     running = and_(builds.c.id == build_id, builds.c.status.not_in(ENDED))
     changed = tx.execute(builds.update().where(running).values(values)).rowcount
@@ -149,7 +171,7 @@ def _change(tx: Transaction, build_id: str, **values: Any) -> Build:
 
 
 def _select(tx: Transaction, condition: ColumnElement[bool]) -> list[Build]:
-    chosen = select(builds).where(condition).order_by(builds.c.started_at.desc(), builds.c.id)
+    chosen = select(builds).where(condition).order_by(*_NEWEST_FIRST)
     return [_build(row) for row in tx.execute(chosen).mappings()]
 
 

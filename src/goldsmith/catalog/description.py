@@ -6,7 +6,12 @@ import msgspec
 
 
 class StepRecord(msgspec.Struct, frozen=True):
-    """How one step of a document went. `exit_code` is None where no program ran."""
+    """How one step of a document went. `exit_code` is None where no program ran.
+
+    `reused`: it did not run, its layer was there from an earlier build. `repeated`: its layer was there
+    too, and it ran all the same, for what a reboot had taken from the machine. `layer` is the digest
+    (`sha256:…`) of the layer that holds what it left, empty where there is none.
+    """
 
     component: str
     phase: str
@@ -16,6 +21,9 @@ class StepRecord(msgspec.Struct, frozen=True):
     seconds: float
     exit_code: int | None = None
     message: str = ""
+    reused: bool = False
+    repeated: bool = False
+    layer: str = ""
 
 
 class Description(msgspec.Struct, frozen=True):

@@ -38,6 +38,8 @@ class NewImage(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an image before it is there.
 
     `boot_modes` are the firmwares it was seen to be made for or tested with; empty where nobody knows.
+    `content_key` names what its file is made of and how, so that the same need not be written twice;
+    empty where nothing does.
     """
 
     name: str
@@ -49,10 +51,14 @@ class NewImage(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: str | None = None
     recipe_name: str | None = None
     recipe_version: str | None = None
+    content_key: str = ""
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """One image. `file` is None until it is finished, `message` says why it failed."""
+    """One image. `file` is None until it is finished, `message` says why it failed.
+
+    `test_key` names the tests that it passed, and the machine they ran in.
+    """
 
     id: str
     name: str
@@ -69,6 +75,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     description: Description
     message: str
+    content_key: str
+    test_key: str
 
 
 def check_new(new: NewImage) -> None:
@@ -97,6 +105,7 @@ def create_image(tx: Transaction, new: NewImage, image_id: str = "") -> Image:
             created_at=clock.now(),
             description=Description(),
             message="",
+            test_key="",
             **values,
         )
     )
@@ -104,10 +113,14 @@ def create_image(tx: Transaction, new: NewImage, image_id: str = "") -> Image:
 
 
 def mark_available(
-    tx: Transaction, image_id: str, file: ImageFile, description: Description | None = None
+    tx: Transaction,
+    image_id: str,
+    file: ImageFile,
+    description: Description | None = None,
+    test_key: str = "",
 ) -> Image:
     """The image is finished and may be used. Raises Conflict: it is not being made any more."""
-    return _finish(tx, image_id, "available", "", file, description)
+    return _finish(tx, image_id, "available", "", file, description, test_key)
 
 
 def mark_failed(
@@ -121,7 +134,7 @@ def mark_failed(
 
     Raises Conflict: it is not being made any more.
     """
-    return _finish(tx, image_id, "failed", message, file, description)
+    return _finish(tx, image_id, "failed", message, file, description, "")
 
 
 def get_image(tx: Transaction, reference: str) -> Image:
@@ -130,12 +143,23 @@ def get_image(tx: Transaction, reference: str) -> Image:
     Of several, an available one before the others, then the newest; a family before a name.
     Raises NotFound.
     """
-    image = _find(tx, images.c.id == reference) or _find(tx, _spelt(reference), reference)
+    image = None
+    if reference.isprintable():  # bytes of a command line that are no UTF-8 name nothing
+        image = _find(tx, images.c.id == reference) or _find(tx, _spelt(reference), reference)
     if image is None:
         raise NotFound(f"unknown image {quote(reference)}{_suggestion(tx, reference)}", hint=LIST_HINT)
     if image.state == "deleted":
         raise NotFound(f"image {reference} was deleted", hint=LIST_HINT)
     return image
+
+
+def is_image(tx: Transaction, reference: str) -> bool:
+    """Whether get_image would find one."""
+    try:
+        get_image(tx, reference)
+    except NotFound:
+        return False
+    return True
 
 
 def get_usable_image(tx: Transaction, reference: str) -> Image:
@@ -149,6 +173,13 @@ def get_usable_image(tx: Transaction, reference: str) -> Image:
             code="image-not-available",
         )
     return image
+
+
+def find_made(tx: Transaction, content_key: str) -> list[Image]:
+    """The images with a file of this content that were not deleted, newest first."""
+    there = and_(images.c.content_key == content_key, images.c.state.in_(("available", "failed")))
+    chosen = select(images).where(there, images.c.path.is_not(None)).order_by(*_NEWEST_FIRST)
+    return [_image(row) for row in tx.execute(chosen).mappings()]
 
 
 def list_images(tx: Transaction) -> list[Image]:
@@ -186,8 +217,9 @@ def _finish(
     message: str,
     file: ImageFile | None,
     description: Description | None,
+    test_key: str,
 ) -> Image:
-    values: dict[str, Any] = {"state": state, "message": message}
+    values: dict[str, Any] = {"state": state, "message": message, "test_key": test_key}
     if file is not None:
         values |= msgspec.structs.asdict(file)
     if description is not None:

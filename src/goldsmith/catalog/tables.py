@@ -33,6 +33,8 @@ images = Table(
     Column("created_at", Moment, nullable=False),
     Column("description", JSON, nullable=False),
     _text("message"),
+    _text("content_key", index=True),
+    _text("test_key"),
 )
 
 builds = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -32,3 +33,16 @@ def settings(given: Sequence[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f'"{each}" is not NAME=VALUE', param_hint="--set")
         values[name.strip()] = value
     return values
+
+
+def age(given: str | None, option: str) -> timedelta | None:
+    """The time of an option such as `24h`; None where it was not given. A usage error for anything else."""
+    from ..documents.ages import parse_age
+    from ..errors import Invalid
+
+    if given is None:
+        return None
+    try:
+        return parse_age(given)
+    except Invalid as error:
+        raise typer.BadParameter(error.message, param_hint=option) from None

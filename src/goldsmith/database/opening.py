@@ -12,7 +12,7 @@ from ..errors import HostLack
 from .engine import Transaction, connect, reading, transaction
 
 #: The newest migration's revision. Alembic is slow to import and stays out where a file has it.
-SCHEMA = "0001"
+SCHEMA = "0002"
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 

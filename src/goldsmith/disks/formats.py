@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import ids
 from ..documents.recipe import Format
 from ..errors import Conflict, HostLack, Invalid
 from . import files, overlay, qcow2, qemu_img, shelf
@@ -99,7 +100,7 @@ def check_size(parent: int, wanted: int, where: str) -> None:
 
 
 def _convert(source: Chain, path: Path, kind: Format, options: tuple[str, ...]) -> Written:
-    aside = path.with_name(f".{path.name}.new")
+    aside = path.with_name(f".{path.name}.{ids.new_id()}.new")
     try:
         qemu_img.run("convert", "-q", *options, source.filename(), aside.absolute())
         shelf.sync(aside)

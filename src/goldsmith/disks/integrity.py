@@ -91,7 +91,7 @@ def _facts_of(path: Path) -> Path:
 def _recall(path: Path) -> Facts | None:
     try:
         return msgspec.json.decode(_facts_of(path).read_bytes(), type=Facts)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError):  # no JSON of ours, or no UTF-8
         return None
 
 

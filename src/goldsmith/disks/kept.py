@@ -67,5 +67,5 @@ def _record_of(settings: Settings, build_id: str) -> Path:
 def _read(path: Path) -> Kept | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Kept)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, ValueError):  # no JSON of ours, or no UTF-8
         return None

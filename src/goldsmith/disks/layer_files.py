@@ -161,7 +161,7 @@ def read_key(path: Path) -> str:
     """The digest that a key names; empty where the key is torn. Raises FileNotFoundError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Key).layer
-    except msgspec.MsgspecError:
+    except ValueError:  # no JSON of ours, or no UTF-8
         return ""
 
 

@@ -24,7 +24,12 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One step. `exit_code` is None where no program of the document's ended; `attempts` counts runs."""
+    """One step. `exit_code` is None where no program of the document's ended; `attempts` counts runs.
+
+    A `reused` step did not run: `layer` is what an earlier build made of it, `seconds` what it took
+    then. A `repeated` one was there too, and ran again for what a reboot took from the machine.
+    `layer` is empty where none was sealed.
+    """
 
     component: str
     phase: str
@@ -36,6 +41,9 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     outputs: Mapping[str, str] = {}
     failure: Failure | None = None
+    reused: bool = False
+    repeated: bool = False
+    layer: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -50,9 +58,11 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def summary(self) -> str:
         """The counts that AWSTOE gives at its end, for people."""
-        run = sum(step.status != "skipped" for step in self.steps)
+        reused = sum(step.reused for step in self.steps)
+        run = sum(step.status != "skipped" for step in self.steps) - reused
         counts = [
             f"{run} {'step' if run == 1 else 'steps'} run",
+            *([f"{reused} reused"] if reused else []),
             f"{self._count('skipped')} skipped",
             f"{self._count('failed')} failed",
             f"{self._count('ignored')} ignored failures",

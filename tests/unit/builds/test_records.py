@@ -14,11 +14,14 @@ from goldsmith.catalog.builds import Build
 from goldsmith.catalog.images import Image
 from goldsmith.database.engine import reading, transaction
 from goldsmith.disks import files
+from goldsmith.disks.chain import Chain
 from goldsmith.disks.formats import Written
 from goldsmith.documents.recipe import Loaded, Recipe
-from goldsmith.errors import StepFailed
+from goldsmith.errors import GuestFailed, StepFailed
 from goldsmith.errors import TestFailed as ImageTestFailed
 from goldsmith.log import Log
+from goldsmith.steps.course import Tell
+from goldsmith.steps.layered import Made
 from goldsmith.steps.report import Failure, Report, Status, StepReport
 
 from . import made
@@ -38,6 +41,14 @@ def report(step: str, status: Status) -> Report:
     return Report((run,))
 
 
+def built(tell: Tell, step: str, status: Status = "success", digest: str = "") -> Made:
+    """What the stage `build` gives; `digest` is that of the disk it made."""
+    done = report(step, status)
+    for each in done.steps:
+        tell(each)
+    return Made(done, Chain((Path("disk.qcow2"),)), digest)
+
+
 @pytest.fixture
 def recipe(opened: Home, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     """A recipe whose stages pass without a guest, as far as a test does not let them fail."""
@@ -50,7 +61,7 @@ def recipe(opened: Home, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     monkeypatch.setattr(machines, "of_recipe", lambda *_: None)
     monkeypatch.setattr(stages, "check", lambda _: None)
     monkeypatch.setattr(stages, "prepare", lambda _: (None, None))
-    monkeypatch.setattr(stages, "build", lambda *_: report("Install", "success"))
+    monkeypatch.setattr(stages, "build", lambda _job, _bench, tell: built(tell, "Install"))
     monkeypatch.setattr(stages, "write", write)
     monkeypatch.setattr(stages, "test", lambda *_: report("Runs", "success"))
     with transaction(opened.engine) as tx:
@@ -77,7 +88,7 @@ def test_a_build_that_ends_well_records_the_firmware_that_was_tested(opened: Hom
 def test_the_steps_are_recorded_though_one_failed(
     opened: Home, recipe: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "build", lambda *_: report("Install", "failed"))
+    monkeypatch.setattr(stages, "build", lambda _job, _bench, tell: built(tell, "Install", "failed"))
 
     with pytest.raises(StepFailed):
         build.build(opened, recipe, Log())
@@ -118,3 +129,23 @@ def test_an_image_that_changes_while_it_is_tested_has_failed(
 
     _, [image] = recorded(opened)
     assert [step.step for step in image.description.tests] == ["Runs"]
+
+
+def test_the_steps_before_one_whose_guest_failed_are_recorded_too(
+    opened: Home, recipe: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_job: Any, _bench: Any, tell: Tell) -> Made:
+        built(tell, "Install")
+        built(tell, "Configure", "failed")
+        raise GuestFailed("the guest's kernel panicked", code="kernel-panic")
+
+    monkeypatch.setattr(stages, "build", fail)
+
+    with pytest.raises(GuestFailed):
+        build.build(opened, recipe, Log())
+
+    record, _ = recorded(opened)
+    assert [(step.step, step.outcome) for step in record.steps] == [
+        ("Install", "succeeded"),
+        ("Configure", "failed"),
+    ]

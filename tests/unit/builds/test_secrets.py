@@ -33,10 +33,12 @@ def test_values_come_from_the_environment_and_from_the_store(
 
     found = resolve(home, recipe("{A: 'env:CI_TOKEN', B: 'secret:KEPT', KEPT: KEPT}"))
 
+    [kept] = Store(home.home).list_()
+    version = f"KEPT 2 {kept.set_at.isoformat()}"
     assert found == (
-        Secret("A", "from the environment", ENVIRONMENT),
-        Secret("B", "value two", "KEPT 2"),
-        Secret("KEPT", "value two", "KEPT 2"),
+        Secret("A", "from the environment", f"{ENVIRONMENT} CI_TOKEN"),
+        Secret("B", "value two", version),
+        Secret("KEPT", "value two", version),
     )
 
 

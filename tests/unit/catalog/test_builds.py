@@ -119,3 +119,30 @@ def test_an_image_that_had_failed_its_tests_before_its_builder_died_is_none_of_t
     assert [build.id for build in found.builds] == [killed.id]
     assert found.image_ids == ()
     assert images.get_image(tx, image.id).message == "the tests say no"
+
+
+def test_a_build_is_found_by_its_id_by_a_beginning_of_it_and_as_the_last(
+    tx: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["0a10000000000000b", "0a20000000000000b", "0b30000000000000b"]
+    monkeypatch.setattr("goldsmith.ids.new_id", lambda: given.pop(0))
+    assert builds.find_build(tx, "last") is None
+    first, second, third = (builds.create_build(tx, "web", "1.0.0", None, "here") for _ in range(3))
+
+    assert builds.find_build(tx, first.id) == first
+    assert builds.find_build(tx, "0a2") == second
+    assert builds.find_build(tx, "last") == third
+    assert [builds.find_build(tx, each) for each in ("", "0c", "0_3", "%", third.id + "0")] == [None] * 5
+
+
+def test_a_beginning_of_several_builds_finds_none(tx: Transaction, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["0a10000000000000b", "0a20000000000000b"]
+    monkeypatch.setattr("goldsmith.ids.new_id", lambda: given.pop(0))
+    for _ in range(2):
+        builds.create_build(tx, "web", "1.0.0", None, "here")
+
+    with pytest.raises(Conflict) as caught:
+        builds.find_build(tx, "0a")
+
+    assert caught.value.message == 'several builds begin with "0a"'
+    assert caught.value.hint == "write more of the id: `goldsmith builds list` shows all"

@@ -54,6 +54,8 @@ def test_a_new_image_is_being_made_and_has_no_file(tx: Transaction, monkeypatch:
         created_at=at,
         description=Description(),
         message="",
+        content_key="",
+        test_key="",
     )
 
 
@@ -184,3 +186,19 @@ def test_a_base_may_go_when_its_builds_have_ended(tx: Transaction) -> None:
     builds.end_build(tx, build.id, "available")
 
     assert images.delete_image(tx, base.id).state == "deleted"
+
+
+def test_images_of_one_content_are_found_by_it_newest_first(tx: Transaction) -> None:
+    content = msgspec.structs.replace(new(), content_key="made-of-this")
+    first, second, unfinished = (images.create_image(tx, content) for _ in range(3))
+    images.mark_available(tx, first.id, FILE, test_key="tested-so")
+    images.mark_failed(tx, second.id, "the tests say no", FILE)
+
+    found = images.find_made(tx, "made-of-this")
+
+    assert {each.id: (each.state, each.test_key) for each in found} == {
+        first.id: ("available", "tested-so"),
+        second.id: ("failed", ""),
+    }
+    assert unfinished.id not in [each.id for each in found]
+    assert images.find_made(tx, "made-of-that") == []

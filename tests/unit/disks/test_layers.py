@@ -142,7 +142,9 @@ def test_a_stale_layer_is_replaced_once(layers: Layers, tmp_path: Path) -> None:
     assert layers.name("key", late, stale.digest) == fresh, "another one was quicker"
 
 
-@pytest.mark.parametrize("torn", [b"", b"{", b'{"layer": "../../etc/passwd"}', b'{"layer": 1}'])
+@pytest.mark.parametrize(
+    "torn", [b"", b"{", b'{"layer": "../../etc/passwd"}', b'{"layer": 1}', b'{"layer": "\xff"}']
+)
 def test_a_torn_key_finds_nothing_and_is_made_anew(
     home: Settings, layers: Layers, tmp_path: Path, torn: bytes
 ) -> None:

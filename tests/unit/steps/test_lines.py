@@ -1,6 +1,9 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goldsmith.masking import Masker
 from goldsmith.steps.lines import KEPT_LINES, MAX_LINE, Lines
 
 
@@ -70,3 +73,45 @@ def test_the_newest_lines_are_kept() -> None:
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_the_size_of_the_pieces_makes_no_difference(data: bytes, size: int) -> None:
     assert told(*[data[start : start + size] for start in range(0, len(data), size)]) == told(data)
+
+
+def test_secrets_are_masked_before_there_are_lines() -> None:
+    lines: list[str] = []
+    reader = Lines(lambda stream, line: lines.append(f"{stream}: {line}"), Masker(["hunter2-swords"]))
+
+    for piece in (b"the token is hunt", b"er2-swo\r\nrds, a", b"nd more\nh"):
+        reader.feed("stdout", piece)
+    reader.feed("stderr", b"hunter2-")
+    reader.feed("stderr", b"swords\n")
+    before = list(lines)
+    reader.flush()
+
+    assert before == ["stdout: the token is ***, and more", "stderr: ***"]
+    assert lines[2:] == ["stdout: h"]
+    assert list(reader.last) == ["the token is ***, and more", "***", "h"]
+
+
+def test_a_line_that_could_begin_a_secret_is_told_at_the_latest_at_the_end() -> None:
+    lines: list[str] = []
+    reader = Lines(lambda stream, line: lines.append(line), Masker(["hunter2"]))
+
+    reader.feed("stdout", b"one h\ntwo\nthree h\n")
+    before = list(lines)
+    reader.flush()
+
+    assert before == ["one h", "two"]
+    assert lines == ["one h", "two", "three h"]
+
+
+@given(st.lists(st.integers(0, 40)), st.text("\r\n", max_size=3))
+def test_a_secret_never_comes_out_of_lines_however_it_is_cut(places: list[int], wrap: str) -> None:
+    data = f"before hunt{wrap}er2-ß{wrap}ß-end after\n".encode()
+    bounds = sorted({0, len(data), *(place % len(data) for place in places)})
+    lines: list[str] = []
+    reader = Lines(lambda stream, line: lines.append(line), Masker(["hunter2-ßß-end"]))
+
+    for start, stop in pairwise(bounds):
+        reader.feed("stdout", data[start:stop])
+    reader.flush()
+
+    assert lines == list(reader.last) == ["before *** after"]

@@ -9,8 +9,10 @@ from goldsmith.documents.document import BUILD_PHASES, Document
 from goldsmith.documents.plan import Component, Plan, make_plan
 from goldsmith.errors import GuestFailed
 from goldsmith.log import Event, Log, Message, Output, TaskEnded, TaskStarted
+from goldsmith.masking import Masker
 from goldsmith.steps.report import Report
-from goldsmith.steps.run import Surroundings, run_plan
+from goldsmith.steps.run import run_plan
+from goldsmith.steps.surroundings import Surroundings
 from tests.unit.steps.local_guest import LocalGuest
 
 
@@ -33,7 +35,8 @@ def bash(name: str, *commands: str, more: str = "") -> str:
 @pytest.fixture
 def surroundings(tmp_path: Path) -> Surroundings:
     (tmp_path / "work").mkdir()
-    return Surroundings(str(tmp_path / "work"), {"IMAGE_PHASE": "BUILDING", "IMAGE_VERSION": "1.0.0"})
+    variables = {"IMAGE_PHASE": "BUILDING", "IMAGE_VERSION": "1.0.0"}
+    return Surroundings(str(tmp_path / "work"), variables, folder=str(tmp_path / "files"))
 
 
 def statuses(report: Report) -> list[str]:
@@ -107,7 +110,7 @@ def test_steps_know_their_build_by_environment(
     assert report.steps[0].outputs == {"stdout": f"BUILDING 1.0.0 {surroundings.directory}"}
 
 
-def test_nothing_of_the_run_stays_in_the_guest(
+def test_nothing_of_the_run_stays_where_steps_work(
     guest: LocalGuest, log: Log, surroundings: Surroundings
 ) -> None:
     run_plan(plan(bash("One", "true") + bash("Two", "false")), guest, log, surroundings)
@@ -318,21 +321,33 @@ def test_a_guest_that_died_is_told_with_the_step(
     )
 
 
+WRITE = (
+    "- name: Write\n  action: CreateFile\n  inputs:\n"
+    "  - path: x\n    permissions: '{{ build.Mode.outputs.stdout }}'\n"
+)
+
+
 def test_an_output_that_fits_no_input_fails_the_step_with_its_place(
     guest: LocalGuest, log: Log, surroundings: Surroundings
 ) -> None:
-    steps = bash("Mode", "echo rw") + (
-        "- name: Write\n  action: CreateFile\n  inputs:\n"
-        "  - path: x\n    permissions: '{{ build.Mode.outputs.stdout }}'\n"
-    )
-
-    error = run_plan(plan(steps), guest, log, surroundings).error()
+    error = run_plan(plan(bash("Mode", "echo rw") + WRITE), guest, log, surroundings).error()
 
     assert error is not None
     assert error.message == (
         "component nginx, phase build, step Write: "
         'nginx.yml:15:7: permissions has to be octal digits such as 0644, not "rw"'
     )
+
+
+def test_an_error_about_an_input_does_not_tell_a_secret_that_a_step_gave(
+    guest: LocalGuest, log: Log, surroundings: Surroundings
+) -> None:
+    with log.masking(Masker(["s3cret-value"])):
+        report = run_plan(plan(bash("Mode", "echo s3cret-value") + WRITE), guest, log, surroundings)
+
+    failure = report.steps[1].failure
+    assert failure is not None
+    assert failure.message == 'nginx.yml:15:7: permissions has to be octal digits such as 0644, not "***"'
 
 
 def test_disabled_logging_keeps_what_a_step_prints_to_itself(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..options import Json, Reference
-from ..text import duration, size, step_name
+from ..step_table import step_table
+from ..text import size
 
 if TYPE_CHECKING:
     from ...builds.home import Home
-    from ...catalog.description import StepRecord
     from ...catalog.images import Image
 
 
@@ -34,7 +33,7 @@ def show(image: Reference, json: Json = False) -> None:
         for what, records in ("STEPS", found.description.steps), ("TESTS", found.description.tests):
             if records:
                 out.say()
-                out.table([(what, "ACTION", "OUTCOME", "TIME", ""), *map(_row, records)])
+                out.table(step_table(what, records))
 
 
 def _facts(home: Home, image: Image) -> list[tuple[str, str]]:
@@ -64,14 +63,3 @@ def _facts(home: Home, image: Image) -> list[tuple[str, str]]:
         main = home.settings.home / file.path
         rows += [("also", str(path)) for path in home.files(image.id) if path != main]
     return rows
-
-
-def _row(record: StepRecord) -> Sequence[str]:
-    code = f"exit code {record.exit_code}" if record.exit_code is not None else ""
-    return (
-        step_name(record.component, record.phase, record.step),
-        record.action,
-        record.outcome,
-        duration(record.seconds),
-        record.message or code,
-    )

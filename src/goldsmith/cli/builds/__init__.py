@@ -1,0 +1,1 @@
+"""`goldsmith builds …`: one module a command."""

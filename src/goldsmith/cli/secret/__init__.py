@@ -1,0 +1,1 @@
+"""`goldsmith secret …`: one module a command."""
