@@ -35,6 +35,8 @@ from .traffic import Traffic
 BOOT_SILENCE = {"kvm": 60.0, "tcg": 180.0}
 #: Seconds until it must have booted, however much it writes.
 BOOT_LIMIT = {"kvm": 600.0, "tcg": 1800.0}
+#: Seconds that udev may take for the events of a boot; emulated, a module can take 30.
+UDEV_LIMIT = 120.0
 #: Seconds a guest may take to power off or restart; some services take their time to stop.
 STOP_TIMEOUT = 300.0
 
@@ -198,6 +200,11 @@ class Vm:
         assert self._resume is not None, "the vm was not resumed"
         now = self._fingerprint()
         found = residue.compare(self._resume, now)
+        if any(each.part == "module" for each in found):
+            # Whether a module for the hardware was loaded by the end of a boot is chance.
+            self._wait_for_udev()
+            now = self._fingerprint()
+            found = residue.compare(self._resume, now)
         if state.set_back(self.channel, found):
             now = self._fingerprint()
             found = residue.compare(self._resume, now)
@@ -322,6 +329,12 @@ class Vm:
             lines = listed.decode(errors="replace").splitlines()
             names = ", ".join(line.split()[0] for line in lines if line.strip())
             self._log.warning(f"units that failed while the guest started: {names}")
+
+    def _wait_for_udev(self) -> None:
+        """Until it has no events left; it still works on those of the boot when all units are up."""
+        limit = clock.monotonic() + UDEV_LIMIT
+        while self.stat("/run/udev/queue") is not None and clock.monotonic() < limit:
+            self.channel.next_frame(clock.monotonic() + 0.2)
 
     def _openrc_is_up(self) -> bool:
         level = read(self.channel, "/run/openrc/softlevel", "/")
