@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .. import ids
+from .. import clock, ids
 from ..settings import Settings
+
+#: Seconds that the processes of a killed guest may take to be gone.
+PATIENCE = 5.0
 
 
 @contextmanager
@@ -20,7 +24,7 @@ def run_folder(settings: Settings) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         os.close(lock)
 
 
@@ -31,10 +35,19 @@ def sweep(settings: Settings) -> int:
         lock = _lock(path)
         if lock is None:
             continue
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         os.close(lock)
         removed += 1
     return removed
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder. Its guest was killed a moment ago, and may just have written a last file into it."""
+    limit = clock.monotonic() + PATIENCE
+    shutil.rmtree(path, ignore_errors=True)
+    while path.exists() and clock.monotonic() < limit:
+        time.sleep(0.05)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _claim(run: Path) -> tuple[Path, int]:

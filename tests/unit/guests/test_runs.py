@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,3 +88,18 @@ def test_a_folder_that_a_sweep_removed_before_its_lock_is_left_for_another(
     with runs.run_folder(here) as folder:
         assert folder.name == "ours"
         assert folder.is_dir()
+
+
+def test_a_folder_that_a_dying_guest_still_writes_into_is_gone_too(here: Settings) -> None:
+    def write() -> None:
+        limit = time.monotonic() + 0.3
+        while time.monotonic() < limit:
+            with contextlib.suppress(FileNotFoundError):
+                (folder / f"late-{time.monotonic_ns()}").touch()
+
+    with runs.run_folder(here) as folder:
+        writer = threading.Thread(target=write)
+        writer.start()
+    writer.join()
+
+    assert list(here.run.iterdir()) == []
