@@ -58,10 +58,10 @@ def main() -> None:
         cold.append(build(work, home.RECIPE, "--no-cache"))
         unchanged.append(build(work, home.RECIPE))
         changed.append(build(work, _with_another_last_step(work)))
-        for name, way in PEERS.items():
-            peers[name].append(way(work, base))
         took = f"cold {cold[-1].seconds:.1f}, unchanged {unchanged[-1].seconds:.2f}"
         say(f"  {took}, changed {changed[-1].seconds:.1f} s, load {os.getloadavg()[0]:.2f}")
+        for name, way in PEERS.items():
+            peers[name].append(way(work, base))
     say("")
     say(machine())
     say(_table(cold, unchanged, changed, peers))
