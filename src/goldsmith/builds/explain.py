@@ -156,9 +156,9 @@ def _image(job: Job, steps: tuple[Verdict, ...], digest: str) -> Explanation:
         return Explanation(steps, WRITTEN, TESTED)
     newest = found[0]
     assert newest.file is not None
-    key = reuse.test_key(job, newest.file.digest)
-    if (same := reuse.same_image(job, found, key)) is not None:
+    if (same := reuse.same_image(job, found)) is not None:
         return Explanation(steps, f"given back: {same.id}", f"passed on {same.created_at:%Y-%m-%d}", same.id)
+    key = reuse.test_key(job, newest.file.digest)
     passed = any(each.state == "available" and each.test_key == key for each in found)
     tests = "passed earlier" if passed else TESTED
     return Explanation(steps, f"reused: the file of {newest.id}", tests)

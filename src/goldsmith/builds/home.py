@@ -44,6 +44,12 @@ class Home:
         """A file that goes with an image: its `kernel` or `initrd` where it boots no other way."""
         return self.settings.images / f"{image_id}.{what}"
 
+    def share_beside(self, image_id: str, other_id: str) -> None:
+        """Give another image the kernel and initrd that go with an image, where it has some."""
+        for what in ("kernel", "initrd"):
+            if (path := self.beside(image_id, what)).exists():
+                files.share(path, self.beside(other_id, what))
+
     def files(self, image_id: str) -> list[Path]:
         """An image's files: the disk in each format, a kernel and initrd; not what is noted of them."""
         found = self.settings.images.glob(f"{image_id}.*")

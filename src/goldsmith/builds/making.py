@@ -29,11 +29,8 @@ def image_of(job: Job, made: Made, known: Known, testing: Callable[[], None]) ->
     """
     content = reuse.content_key(job, made.digest)
     found = reuse.find_image(job.home, content) if job.policy.reuse else []
-    for there in found:
-        assert there.file is not None
-        key = reuse.test_key(job, there.file.digest)
-        if (same := reuse.same_image(job, [there], key)) is not None:
-            return _again(job, same), False
+    if (same := reuse.same_image(job, found)) is not None:
+        return _again(job, same), False
     image = _record(job, content)
     file = _share(job, found[0], image) if found else _write(job, made, known, image)
     key = reuse.test_key(job, file.digest)
@@ -93,10 +90,7 @@ def _share(job: Job, there: Image, image: Image) -> ImageFile:
     path = job.home.settings.images / f"{image.id}.qcow2"
     files.share(job.home.file(there), path)
     files.write_digest(path, there.file.digest)
-    for what in ("kernel", "initrd"):
-        beside = job.home.beside(there.id, what)
-        if beside.exists():
-            files.share(beside, job.home.beside(image.id, what))
+    job.home.share_beside(there.id, image.id)
     _complete(job, image)
     return replace(there.file, path=f"images/{path.name}")
 

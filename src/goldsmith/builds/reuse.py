@@ -62,12 +62,14 @@ def find_image(home: Home, key: str) -> list[Image]:
     return [image for image in found if _is_whole(home, image)]
 
 
-def same_image(job: Job, found: list[Image], key: str) -> Image | None:
-    """Of images of one content, that which is all of what this build would make: name and tests too."""
+def same_image(job: Job, found: list[Image]) -> Image | None:
+    """Of what find_image found, the image that is all of what this build would make: name and tests too."""
     recipe = job.recipe
-    wanted = (recipe.name, recipe.version, recipe.family, job.base.id, "available", key)
+    wanted = (recipe.name, recipe.version, recipe.family, job.base.id, "available")
     for image in found:
-        if (image.name, image.version, image.family, image.parent_id, image.state, image.test_key) == wanted:
+        assert image.file is not None
+        same = (image.name, image.version, image.family, image.parent_id, image.state) == wanted
+        if same and image.test_key == test_key(job, image.file.digest):
             return image
     return None
 

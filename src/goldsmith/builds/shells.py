@@ -22,7 +22,7 @@ from ..steps.going_on import record_of
 from . import grounds, machines, systems
 from .booting import boot_image
 from .home import Home
-from .workbench import VARIABLES, read_kernel
+from .workbench import kernel_of, lay_variables
 
 
 @contextmanager
@@ -85,13 +85,11 @@ def _booted(
     log: Log,
 ) -> Iterator[Vm]:
     known = systems.of_image(home, base, folder, log)
-    boot = read_kernel(home.settings.home_kernels / kernel) if kernel else known.boot
+    boot = kernel_of(home, kernel, known)
     run = folder / "shell"
     run.mkdir()
-    variables = layers.beside(layer, VARIABLES) if layer is not None else None
-    if variables is not None:
-        (run / "uefi-variables").write_bytes(variables)
-    system = System(known.facts.root, boot, "uefi" if variables is not None else "bios")
+    uefi = lay_variables(layers, layer, run)
+    system = System(known.facts.root, boot, "uefi" if uefi else "bios")
     hardware = machines.hardware(home.settings, log)
     record = record_of(layers, layer) if layer is not None else None
     top = overlay.over(disk, folder / "disk.qcow2", formats.virtual_size(disk))

@@ -85,10 +85,7 @@ def write(job: Job, disk: Chain, known: Known, image_id: str) -> list[formats.Wr
         inspection.find_root()
         cleanup.clean(inspection, job.recipe.keep, known.facts.resolv_conf, job.log)
     written = [write_format(job, disk, image_id, kind) for kind in formats_of(job)]
-    for what in ("kernel", "initrd"):
-        beside = job.home.beside(job.base.id, what)
-        if beside.exists():
-            files.share(beside, job.home.beside(image_id, what))
+    job.home.share_beside(job.base.id, image_id)
     return written
 
 

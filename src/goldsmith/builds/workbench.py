@@ -18,6 +18,7 @@ from ..guests.inspection import BootFiles
 from ..guests.residue import Record
 from ..guests.vm import System, Vm
 from ..steps.lookup import Ground
+from .home import Home
 from .job import Job
 from .systems import Known
 
@@ -52,10 +53,8 @@ class Workbench:
         disk = overlay.over(self.disk(layer), self.new_file(), self._job.size)
         folder = job.folder / f"build-{self._files}"
         folder.mkdir()
-        variables = self.layers.beside(layer, VARIABLES) if layer is not None else None
-        if variables is not None:
-            (folder / "uefi-variables").write_bytes(variables)
-        boot = kernel_of(job, layer, self._known)
+        lay_variables(self.layers, layer, folder)
+        boot = kernel_of(job.home, layer.kernel if layer is not None else "", self._known)
         system = System(self._known.facts.root, boot, job.recipe.boot)
         with Vm(job.log, folder, disk, system, job.hardware(), resume) as vm:
             yield vm
@@ -97,11 +96,20 @@ class Workbench:
         )
 
 
-def kernel_of(job: Job, layer: Layer | None, known: Known) -> BootFiles:
-    """The kernel that ran when a layer was sealed: the base's, or one that a step booted into."""
-    if layer is None or not layer.kernel:
-        return known.boot
-    return read_kernel(job.home.settings.home_kernels / layer.kernel)
+def lay_variables(layers: Layers, layer: Layer | None, folder: Path) -> bool:
+    """Lay what UEFI kept beside a layer into the folder of a vm that boots it; false: it kept nothing."""
+    variables = layers.beside(layer, VARIABLES) if layer is not None else None
+    if variables is not None:
+        (folder / "uefi-variables").write_bytes(variables)
+    return variables is not None
+
+
+def kernel_of(home: Home, kernel: str, known: Known) -> BootFiles:
+    """The kernel of a layer's `kernel`: the base's where it is empty, else one that a step booted into.
+
+    Raises Conflict as read_kernel does.
+    """
+    return read_kernel(home.settings.home_kernels / kernel) if kernel else known.boot
 
 
 def read_kernel(folder: Path) -> BootFiles:
